@@ -1,0 +1,37 @@
+/// What cloisterd.conf says, as a value: sockets, modes, authentication, limits, log.
+/// Source: facts/behaviour.md C.3 (the keys of virtqemud.conf) and our own.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <vector>
+
+namespace cloister {
+
+struct DaemonConf {
+    std::string unix_sock_dir = "/run/cloister";
+    std::optional<std::string> unix_sock_group{};
+    std::string unix_sock_ro_perms = "0777", unix_sock_rw_perms = "0700", unix_sock_admin_perms = "0700";
+    std::string auth_unix_ro = "none", auth_unix_rw = "none"; ///< none | polkit
+    std::vector<std::string> access_drivers{};
+    bool listen_libvirt_names = false;
+    unsigned max_clients = 5000, max_queued_clients = 1000, max_anonymous_clients = 20;
+    unsigned min_workers = 5, max_workers = 20, prio_workers = 5;
+    unsigned max_client_requests = 5;
+    unsigned log_level = 3; ///< 1 debug … 4 error
+    std::string log_filters{}, log_outputs{};
+    unsigned audit_level = 1;
+    bool audit_logging = false;
+    std::optional<std::string> host_uuid{};
+    std::string host_uuid_source = "smbios";
+    int keepalive_interval = 5;
+    unsigned keepalive_count = 5;
+    unsigned ovs_timeout = 5;
+    std::string
+        state_root{}; ///< every folder of the driver moves below it (tests, demo); empty: the system's
+    std::vector<std::string> allowed_paths{}, allowed_emulators{};
+    bool operator==(const DaemonConf&) const = default;
+};
+
+} // namespace cloister

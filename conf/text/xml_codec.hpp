@@ -1,0 +1,511 @@
+/// Struct <-> XML element, from one table of fields per struct.
+///
+///     struct Rate { std::uint32_t bytes = 0; std::optional<std::uint32_t> period_ms{}; xml::Rest rest{}; …
+///     }; template <> inline constexpr auto fields<Rate> = std::tuple{
+///         xml::attr("bytes", &Rate::bytes), xml::attr("period", &Rate::period_ms)};
+///
+/// The order of the table is the order of printing. std::optional members may be absent, and absence is kept:
+/// defaults are a later, pure pass. What no field takes is kept in `rest`, printed again after the fields,
+/// and reported by unmodelled(): nothing a user wrote is lost. Elements and attributes of a foreign namespace
+/// are dropped, as libvirt drops them (a special() field may take them first).
+#pragma once
+
+#include "conf/text/scalar.hpp"
+#include "conf/text/xml_node.hpp"
+
+#include <tuple>
+#include <variant>
+
+namespace cloister {
+/// Specialise with the fields of T, in the order they are written.
+template <class T> inline constexpr auto fields = nullptr;
+} // namespace cloister
+
+namespace cloister::xml {
+
+/// What a document is: the stored definition, what a running guest really has, or the daemon's own state
+/// file.
+enum class Flavour { inactive, live, status };
+
+/// How to print.
+struct Style {
+    Flavour flavour = Flavour::inactive;
+    bool secure = false;     ///< passwords too (VIR_DOMAIN_XML_SECURE)
+    bool migratable = false; ///< without what older readers would not understand (VIR_DOMAIN_XML_MIGRATABLE)
+};
+
+/// What the document said and our structs do not hold.
+struct Rest {
+    std::vector<Attribute> attributes{};
+    std::vector<Node> children{};
+    int line = 0; ///< of the element the attributes belong to
+    bool empty() const { return attributes.empty() && children.empty(); }
+    bool operator==(const Rest& o) const { return attributes == o.attributes && children == o.children; }
+};
+
+/// One thing that is kept but not understood: "attribute 'x' of <disk>" or "<x> in <disk>", and its line.
+struct Unmodelled {
+    std::string what{};
+    int line = 0;
+    bool operator==(const Unmodelled&) const = default;
+};
+
+// ---- the kinds of field ----------------------------------------------------------------
+
+/// An attribute: scalar or std::optional of one.
+template <class T, class M> struct Attr {
+    const char* name;
+    M T::* member;
+};
+/// The character data of the element itself.
+template <class T, class M> struct Content {
+    M T::* member;
+};
+/// <name>scalar</name>: scalar, std::optional of one, or std::vector of them. Not taken when it has
+/// attributes.
+template <class T, class M> struct Leaf {
+    const char* name;
+    M T::* member;
+};
+/// <name/>: present or not.
+template <class T> struct Flag {
+    const char* name;
+    bool T::* member;
+};
+/// A child element: a struct with fields, std::optional of one, or std::vector of them.
+template <class T, class M> struct Child {
+    const char* name;
+    M T::* member;
+};
+/// The fields of a member struct, in this same element.
+template <class T, class M> struct Embed {
+    M T::* member;
+};
+/// One alternative of a variant and the text that chooses it.
+template <class A> struct Alt {
+    const char* tag;
+};
+/// A child element whose attribute `key` chooses the alternative of a std::variant.
+template <class T, class V, class... A> struct OneOf {
+    const char* name;
+    const char* key;
+    V T::* member;
+    std::tuple<Alt<A>...> alternatives;
+};
+/// A variant chosen by this element's own attribute `key`, its alternatives' fields in this same element.
+template <class T, class V, class... A> struct ByAttr {
+    const char* key;
+    V T::* member;
+    std::tuple<Alt<A>...> alternatives;
+};
+/// Anything else. `takes` says which child or attribute belongs to it (attribute: child is null).
+template <class T> struct Special {
+    bool (*takes)(std::string_view name, const Node* child);
+    Result<> (*parse)(const Node&, T&, Flavour);
+    void (*format)(const T&, Node&, const Style&);
+};
+/// A field of running guests only: not read from, nor written to, an inactive document.
+template <class F> struct Live {
+    F field;
+};
+/// A field that is printed only on request (passwords).
+template <class F> struct Secret {
+    F field;
+};
+
+template <class T, class M> constexpr auto attr(const char* n, M T::* m) { return Attr<T, M>{n, m}; }
+template <class T, class M> constexpr auto content(M T::* m) { return Content<T, M>{m}; }
+template <class T, class M> constexpr auto leaf(const char* n, M T::* m) { return Leaf<T, M>{n, m}; }
+template <class T> constexpr auto flag(const char* n, bool T::* m) { return Flag<T>{n, m}; }
+template <class T, class M> constexpr auto child(const char* n, M T::* m) { return Child<T, M>{n, m}; }
+template <class T, class M> constexpr auto embed(M T::* m) { return Embed<T, M>{m}; }
+template <class A> constexpr auto alt(const char* tag) { return Alt<A>{tag}; }
+template <class T, class V, class... A>
+constexpr auto one_of(const char* n, const char* key, V T::* m, Alt<A>... a) {
+    return OneOf<T, V, A...>{n, key, m, {a...}};
+}
+template <class T, class V, class... A> constexpr auto by_attr(const char* key, V T::* m, Alt<A>... a) {
+    return ByAttr<T, V, A...>{key, m, {a...}};
+}
+template <class T> constexpr auto special(bool (*takes)(std::string_view, const Node*),
+                                          Result<> (*parse)(const Node&, T&, Flavour),
+                                          void (*format)(const T&, Node&, const Style&)) {
+    return Special<T>{takes, parse, format};
+}
+template <class F> constexpr auto live(F f) { return Live<F>{f}; }
+template <class F> constexpr auto secret(F f) { return Secret<F>{f}; }
+
+// ---- faults ----------------------------------------------------------------------------
+
+/// Code::xml with the element's line.
+Error fault(const Node& at, std::string message);
+Error bad_value(const Node& at, const char* what,
+                std::string_view text); ///< what: attribute name, "" for content
+Error missing_attribute(const Node& at, const char* name);
+Error missing_child(const Node& at, const char* name);
+
+/// True for a child that is an element of no namespace called `name`.
+bool is(const Node& child, std::string_view name);
+
+template <class M> inline constexpr bool is_optional = false;
+template <class M> inline constexpr bool is_optional<std::optional<M>> = true;
+template <class M> inline constexpr bool is_vector = false;
+template <class M> inline constexpr bool is_vector<std::vector<M>> = true;
+
+template <class M> Result<M> scalar(const Node& at, const char* what, std::string_view text) {
+    if (auto v = Scalar<M>::read(text)) return std::move(*v);
+    return std::unexpected(bad_value(at, what, text));
+}
+template <class M> std::string printed(const M& v) { return Scalar<M>::write(v); }
+
+template <class T> Result<> parse_fields(const Node& node, T& out, Flavour flavour);
+template <class T> Result<T> parse(const Node& node, Flavour flavour = Flavour::inactive);
+template <class T> void format_into(const T& value, Node& node, const Style& style = {});
+template <class T> bool takes(const T& value, std::string_view name, const Node* child);
+template <class T> void unmodelled(const T& value, std::string_view element, std::vector<Unmodelled>& out);
+
+// ---- does a field take this attribute (child == null) or this child? ---------------------
+
+template <class T, class M> bool taken_by(const Attr<T, M>& f, const T&, std::string_view n, const Node* c) {
+    return !c && n == f.name;
+}
+template <class T, class M> bool taken_by(const Content<T, M>&, const T&, std::string_view, const Node*) {
+    return false;
+}
+template <class T, class M> bool taken_by(const Leaf<T, M>& f, const T&, std::string_view n, const Node* c) {
+    return c && n == f.name && c->attributes.empty() && c->children.empty();
+}
+template <class T> bool taken_by(const Flag<T>& f, const T&, std::string_view n, const Node* c) {
+    return c && n == f.name && c->attributes.empty() && c->children.empty();
+}
+template <class T, class M> bool taken_by(const Child<T, M>& f, const T&, std::string_view n, const Node* c) {
+    return c && n == f.name;
+}
+template <class T, class M>
+bool taken_by(const Embed<T, M>& f, const T& v, std::string_view n, const Node* c) {
+    if constexpr (is_optional<M>)
+        return v.*f.member && takes(*(v.*f.member), n, c);
+    else
+        return takes(v.*f.member, n, c);
+}
+template <class T, class V, class... A>
+bool taken_by(const OneOf<T, V, A...>& f, const T&, std::string_view n, const Node* c) {
+    return c && n == f.name;
+}
+template <class T, class V, class... A>
+bool taken_by(const ByAttr<T, V, A...>& f, const T& v, std::string_view n, const Node* c) {
+    if (!c && n == f.key) return true;
+    return std::visit(
+        [&]<class B>(const B& b) {
+            if constexpr (std::is_same_v<B, std::monostate>)
+                return false;
+            else
+                return takes(b, n, c);
+        },
+        v.*f.member);
+}
+template <class T> bool taken_by(const Special<T>& f, const T&, std::string_view n, const Node* c) {
+    return f.takes(n, c);
+}
+template <class F, class T> bool taken_by(const Live<F>& f, const T& v, std::string_view n, const Node* c) {
+    return taken_by(f.field, v, n, c);
+}
+template <class F, class T> bool taken_by(const Secret<F>& f, const T& v, std::string_view n, const Node* c) {
+    return taken_by(f.field, v, n, c);
+}
+template <class T> bool takes(const T& value, std::string_view name, const Node* child) {
+    return std::apply([&](const auto&... f) { return (taken_by(f, value, name, child) || ...); }, fields<T>);
+}
+
+// ---- reading -----------------------------------------------------------------------------
+
+template <class T, class M> Result<> parse_field(const Attr<T, M>& f, const Node& n, T& out, Flavour) {
+    const auto* text = n.attribute(f.name);
+    if constexpr (is_optional<M>) {
+        if (text) out.*f.member = TRY(scalar<typename M::value_type>(n, f.name, *text));
+    } else {
+        if (!text) return std::unexpected(missing_attribute(n, f.name));
+        out.*f.member = TRY(scalar<M>(n, f.name, *text));
+    }
+    return {};
+}
+template <class T, class M> Result<> parse_field(const Content<T, M>& f, const Node& n, T& out, Flavour) {
+    if constexpr (is_optional<M>) {
+        if (!n.text.empty()) out.*f.member = TRY(scalar<typename M::value_type>(n, "", n.text));
+    } else
+        out.*f.member = TRY(scalar<M>(n, "", n.text));
+    return {};
+}
+template <class T, class M> Result<> parse_field(const Leaf<T, M>& f, const Node& n, T& out, Flavour) {
+    bool found = false;
+    for (const auto& c : n.children) {
+        if (!is(c, f.name) || !taken_by(f, out, c.name, &c)) continue;
+        if constexpr (is_vector<M>) {
+            (out.*f.member).push_back(TRY(scalar<typename M::value_type>(c, "", c.text)));
+        } else {
+            if (found) continue; // a second one is kept in rest
+            found = true;
+            if constexpr (is_optional<M>)
+                out.*f.member = TRY(scalar<typename M::value_type>(c, "", c.text));
+            else
+                out.*f.member = TRY(scalar<M>(c, "", c.text));
+        }
+    }
+    if constexpr (!is_vector<M> && !is_optional<M>)
+        if (!found) return std::unexpected(missing_child(n, f.name));
+    return {};
+}
+template <class T> Result<> parse_field(const Flag<T>& f, const Node& n, T& out, Flavour) {
+    for (const auto& c : n.children)
+        if (is(c, f.name) && taken_by(f, out, c.name, &c)) out.*f.member = true;
+    return {};
+}
+template <class T, class M>
+Result<> parse_field(const Child<T, M>& f, const Node& n, T& out, Flavour flavour) {
+    if constexpr (is_vector<M>) {
+        for (const auto& c : n.children)
+            if (is(c, f.name)) (out.*f.member).push_back(TRY(parse<typename M::value_type>(c, flavour)));
+    } else {
+        const auto* c = n.child(f.name);
+        if constexpr (is_optional<M>) {
+            if (c) out.*f.member = TRY(parse<typename M::value_type>(*c, flavour));
+        } else {
+            if (!c) return std::unexpected(missing_child(n, f.name));
+            out.*f.member = TRY(parse<M>(*c, flavour));
+        }
+    }
+    return {};
+}
+template <class T, class M>
+Result<> parse_field(const Embed<T, M>& f, const Node& n, T& out, Flavour flavour) {
+    return parse_fields(n, out.*f.member, flavour);
+}
+/// Sets `out` to the alternative that `tag` chooses, read from `from`.
+template <bool Whole, class V, class... A>
+Result<> parse_choice(const std::tuple<Alt<A>...>& alternatives, const Node& from, const char* key,
+                      const std::string& tag, V& out, Flavour flavour) {
+    Result<> done = std::unexpected(bad_value(from, key, tag));
+    auto attempt = [&]<class B>(const Alt<B>& a) -> bool {
+        if (tag != a.tag) return false;
+        B b{};
+        if constexpr (std::is_same_v<B, std::monostate>) {
+            done = {};
+        } else if constexpr (Whole) {
+            auto r = parse<B>(from, flavour);
+            if (r) {
+                b = std::move(*r);
+                done = {};
+            } else
+                done = std::unexpected(std::move(r).error());
+        } else
+            done = parse_fields(from, b, flavour);
+        if (done) out = std::move(b);
+        return true;
+    };
+    std::apply([&](const auto&... a) { (void)(attempt(a) || ...); }, alternatives);
+    return done;
+}
+template <class T, class V, class... A>
+Result<> parse_field(const OneOf<T, V, A...>& f, const Node& n, T& out, Flavour flavour) {
+    const auto* c = n.child(f.name);
+    if (!c) {
+        if constexpr (std::is_same_v<std::variant_alternative_t<0, V>, std::monostate>)
+            return {};
+        else
+            return std::unexpected(missing_child(n, f.name));
+    }
+    const auto* tag = c->attribute(f.key);
+    if (!tag) return std::unexpected(missing_attribute(*c, f.key));
+    TRY(parse_choice<true>(f.alternatives, *c, f.key, *tag, out.*f.member, flavour));
+    std::visit(
+        [&]<class B>(B& b) { // the key is the field's own, not something left over
+            if constexpr (requires { b.rest; })
+                std::erase_if(b.rest.attributes, [&](const Attribute& a) { return a.name == f.key; });
+        },
+        out.*f.member);
+    return {};
+}
+template <class T, class V, class... A>
+Result<> parse_field(const ByAttr<T, V, A...>& f, const Node& n, T& out, Flavour flavour) {
+    const auto* tag = n.attribute(f.key);
+    if (!tag) {
+        if constexpr (std::is_same_v<std::variant_alternative_t<0, V>, std::monostate>)
+            return {};
+        else
+            return std::unexpected(missing_attribute(n, f.key));
+    }
+    return parse_choice<false>(f.alternatives, n, f.key, *tag, out.*f.member, flavour);
+}
+template <class T> Result<> parse_field(const Special<T>& f, const Node& n, T& out, Flavour flavour) {
+    return f.parse(n, out, flavour);
+}
+template <class F, class T> Result<> parse_field(const Live<F>& f, const Node& n, T& out, Flavour flavour) {
+    if (flavour == Flavour::inactive) return {};
+    return parse_field(f.field, n, out, flavour);
+}
+template <class F, class T> Result<> parse_field(const Secret<F>& f, const Node& n, T& out, Flavour flavour) {
+    return parse_field(f.field, n, out, flavour);
+}
+
+template <class T> Result<> parse_fields(const Node& node, T& out, Flavour flavour) {
+    Result<> status{};
+    std::apply(
+        [&](const auto&... f) { (void)((status = parse_field(f, node, out, flavour)).has_value() && ...); },
+        fields<T>);
+    return status;
+}
+
+/// Moves what `value` does not take of `node` into its rest; the second of a single element counts as not
+/// taken.
+template <class T> void keep_rest(const Node& node, T& value) {
+    value.rest.line = node.line;
+    for (const auto& a : node.attributes)
+        if (a.ns.empty() && !takes(value, a.name, nullptr)) value.rest.attributes.push_back(a);
+    for (const auto& c : node.children)
+        if (c.kind == Node::Kind::element && c.ns.empty() && !takes(value, c.name, &c))
+            value.rest.children.push_back(c);
+}
+
+template <class T> Result<T> parse(const Node& node, Flavour flavour) {
+    static_assert(
+        requires(T t) { t.rest; },
+        "a struct that is an element keeps what it does not model: add xml::Rest rest{}");
+    T out{};
+    TRY(parse_fields(node, out, flavour));
+    keep_rest(node, out);
+    return out;
+}
+
+// ---- writing -----------------------------------------------------------------------------
+
+template <class T, class M> void format_field(const Attr<T, M>& f, const T& v, Node& n, const Style&) {
+    if constexpr (is_optional<M>) {
+        if (v.*f.member) n.attributes.push_back({f.name, printed(*(v.*f.member))});
+    } else
+        n.attributes.push_back({f.name, printed(v.*f.member)});
+}
+template <class T, class M> void format_field(const Content<T, M>& f, const T& v, Node& n, const Style&) {
+    if constexpr (is_optional<M>) {
+        if (v.*f.member) n.text = printed(*(v.*f.member));
+    } else
+        n.text = printed(v.*f.member);
+}
+template <class T, class M> void format_field(const Leaf<T, M>& f, const T& v, Node& n, const Style&) {
+    if constexpr (is_optional<M>) {
+        if (v.*f.member) n.add(f.name).text = printed(*(v.*f.member));
+    } else if constexpr (is_vector<M>) {
+        for (const auto& item : v.*f.member) n.add(f.name).text = printed(item);
+    } else
+        n.add(f.name).text = printed(v.*f.member);
+}
+template <class T> void format_field(const Flag<T>& f, const T& v, Node& n, const Style&) {
+    if (v.*f.member) n.add(f.name);
+}
+template <class T, class M> void format_field(const Child<T, M>& f, const T& v, Node& n, const Style& s) {
+    if constexpr (is_optional<M>) {
+        if (v.*f.member) format_into(*(v.*f.member), n.add(f.name), s);
+    } else if constexpr (is_vector<M>) {
+        for (const auto& item : v.*f.member) format_into(item, n.add(f.name), s);
+    } else
+        format_into(v.*f.member, n.add(f.name), s);
+}
+template <class T, class M> void format_field(const Embed<T, M>& f, const T& v, Node& n, const Style& s) {
+    format_into(v.*f.member, n, s);
+}
+template <class V, class... A> void format_choice(const std::tuple<Alt<A>...>& alternatives, const V& value,
+                                                  const char* key, Node& n, const Style& s) {
+    auto write = [&]<class B>(const Alt<B>& a) {
+        if (const auto* b = std::get_if<B>(&value)) {
+            n.attributes.push_back({key, a.tag});
+            if constexpr (!std::is_same_v<B, std::monostate>) format_into(*b, n, s);
+        }
+    };
+    std::apply([&](const auto&... a) { (write(a), ...); }, alternatives);
+}
+template <class T, class V, class... A>
+void format_field(const OneOf<T, V, A...>& f, const T& v, Node& n, const Style& s) {
+    if constexpr (std::is_same_v<std::variant_alternative_t<0, V>, std::monostate>)
+        if ((v.*f.member).index() == 0) return;
+    format_choice(f.alternatives, v.*f.member, f.key, n.add(f.name), s);
+}
+template <class T, class V, class... A>
+void format_field(const ByAttr<T, V, A...>& f, const T& v, Node& n, const Style& s) {
+    format_choice(f.alternatives, v.*f.member, f.key, n, s);
+}
+template <class T> void format_field(const Special<T>& f, const T& v, Node& n, const Style& s) {
+    f.format(v, n, s);
+}
+template <class F, class T> void format_field(const Live<F>& f, const T& v, Node& n, const Style& s) {
+    if (s.flavour != Flavour::inactive) format_field(f.field, v, n, s);
+}
+template <class F, class T> void format_field(const Secret<F>& f, const T& v, Node& n, const Style& s) {
+    if (s.secure) format_field(f.field, v, n, s);
+}
+template <class T> void format_into(const T& value, Node& node, const Style& style) {
+    std::apply([&](const auto&... f) { (format_field(f, value, node, style), ...); }, fields<T>);
+    if constexpr (requires { value.rest; }) {
+        for (const auto& a : value.rest.attributes) node.attributes.push_back(a);
+        for (const auto& c : value.rest.children) node.children.push_back(c);
+    }
+}
+template <class T> Node formatted(const T& value, std::string name, const Style& style = {}) {
+    Node node{.name = std::move(name)};
+    format_into(value, node, style);
+    return node;
+}
+
+// ---- what is kept but not understood --------------------------------------------------------
+
+/// The entries of one element's rest.
+void report(const Rest& rest, std::string_view element, std::vector<Unmodelled>& out);
+
+template <class M> void unmodelled_member(const M& m, std::string_view name, std::vector<Unmodelled>& out) {
+    if constexpr (is_optional<M>) {
+        if (m) unmodelled_member(*m, name, out);
+    } else if constexpr (is_vector<M>) {
+        for (const auto& item : m) unmodelled_member(item, name, out);
+    } else
+        unmodelled(m, name, out);
+}
+template <class F, class T>
+void unmodelled_field(const F&, const T&, std::string_view, std::vector<Unmodelled>&) {}
+template <class T, class M>
+void unmodelled_field(const Child<T, M>& f, const T& v, std::string_view, std::vector<Unmodelled>& out) {
+    unmodelled_member(v.*f.member, f.name, out);
+}
+template <class T, class M>
+void unmodelled_field(const Embed<T, M>& f, const T& v, std::string_view e, std::vector<Unmodelled>& out) {
+    unmodelled_member(v.*f.member, e, out);
+}
+template <class T, class V, class... A> void
+unmodelled_field(const OneOf<T, V, A...>& f, const T& v, std::string_view, std::vector<Unmodelled>& out) {
+    std::visit(
+        [&]<class B>(const B& b) {
+            if constexpr (!std::is_same_v<B, std::monostate>) unmodelled(b, f.name, out);
+        },
+        v.*f.member);
+}
+template <class T, class V, class... A> void
+unmodelled_field(const ByAttr<T, V, A...>& f, const T& v, std::string_view e, std::vector<Unmodelled>& out) {
+    std::visit(
+        [&]<class B>(const B& b) {
+            if constexpr (!std::is_same_v<B, std::monostate>) unmodelled(b, e, out);
+        },
+        v.*f.member);
+}
+template <class F, class T>
+void unmodelled_field(const Live<F>& f, const T& v, std::string_view e, std::vector<Unmodelled>& out) {
+    unmodelled_field(f.field, v, e, out);
+}
+template <class F, class T>
+void unmodelled_field(const Secret<F>& f, const T& v, std::string_view e, std::vector<Unmodelled>& out) {
+    unmodelled_field(f.field, v, e, out);
+}
+
+/// Appends everything below `value` (an element called `element`) that is kept but not modelled.
+template <class T> void unmodelled(const T& value, std::string_view element, std::vector<Unmodelled>& out) {
+    if constexpr (requires { value.rest; }) report(value.rest, element, out);
+    std::apply([&](const auto&... f) { (unmodelled_field(f, value, element, out), ...); }, fields<T>);
+}
+
+} // namespace cloister::xml

@@ -1,0 +1,58 @@
+#!/usr/bin/env python3
+"""Fails when a file includes a part that its own part may not see (see LAYERS)."""
+import pathlib
+import re
+import sys
+
+LAYERS = {  # part -> parts it may include, besides itself. The order is bottom to top.
+    "conf/base": [],
+    "conf/text": ["conf/base"],
+    "conf/part": ["conf/base", "conf/text"],
+    "conf/device": ["conf/base", "conf/text", "conf/part"],
+    "conf/domain": ["conf/base", "conf/text", "conf/part", "conf/device"],
+    "conf/settings": ["conf/base", "conf/text"],
+    "conf/call": ["conf/base"],
+    "security": ["conf/base", "conf/settings"],
+    "driver/caps": ["conf/base", "conf/text"],
+    "driver/facts": ["conf/base"],
+    "driver/device": ["conf", "security/plan.hpp", "security/grant.hpp", "security/item.hpp", "driver/caps", "driver/facts"],
+    "driver/plan": ["conf", "security/plan.hpp", "security/grant.hpp", "security/item.hpp", "driver/device", "driver/caps", "driver/facts"],
+    "driver/describe": ["conf", "driver/device", "driver/caps", "driver/facts"],
+    "driver": ["conf", "security", "driver"],
+    "daemon": ["conf/base", "conf/settings", "conf/call", "driver/op", "driver/driver.hpp", "driver/registry.hpp", "driver/events.hpp"],
+    "client": ["conf/base", "conf/call", "daemon/rpc/frame.hpp", "daemon/rpc/xdr.hpp"],
+    "tests": [""],
+}
+ONLY_IN = {  # outside headers that one place may include
+    "libxml/": "conf/text/xml_node.cpp",
+    "selinux/": "security/",
+    "seccomp.h": "security/",
+    "cap-ng.h": "security/",
+    "systemd/": "daemon/dbus/",
+}
+
+
+def part_of(path):
+    return max((p for p in LAYERS if path == p or path.startswith(p + "/")), key=len)
+
+
+def faults(root):
+    for file in sorted(p for p in root.rglob("*") if p.suffix in (".hpp", ".cpp")):
+        path = file.relative_to(root).as_posix()
+        if path.split("/")[0] not in {p.split("/")[0] for p in LAYERS}:
+            continue
+        own = part_of(path)
+        for number, line in enumerate(file.read_text().splitlines(), 1):
+            if m := re.match(r'#include "(.+)"', line):
+                seen = m[1]
+                if not seen.startswith(own + "/") and not any(seen.startswith(a) for a in LAYERS[own]):
+                    yield f"{path}:{number}: {own} may not include {seen}"
+            if m := re.match(r"#include <(.+)>", line):
+                for outside, place in ONLY_IN.items():
+                    if m[1].startswith(outside) and not path.startswith(place):
+                        yield f"{path}:{number}: only {place} may include <{m[1]}>"
+
+
+found = list(faults(pathlib.Path(sys.argv[1])))
+print("\n".join(found) or "layers: ok")
+sys.exit(bool(found))
