@@ -1,0 +1,96 @@
+/// One domain as the driver keeps it: its definition, and what it has while it runs. Lives on the reactor
+/// thread. The Domain values are never changed in place: a change makes a new one and swaps the pointer, so
+/// whoever reads a snapshot is never disturbed and never waits.
+#pragma once
+
+#include "conf/base/uuid.hpp"
+#include "driver/events.hpp"
+#include "driver/facts/reserved.hpp"
+#include "driver/jobs.hpp"
+#include "driver/state.hpp"
+#include "security/plan.hpp"
+
+#include <boost/asio/steady_timer.hpp>
+#include <chrono>
+#include <map>
+#include <memory>
+#include <optional>
+#include <string>
+#include <sys/types.h>
+#include <vector>
+
+namespace cloister {
+
+struct Domain;   // conf/domain/domain.hpp
+struct QemuCaps; // driver/caps/qemu_caps.hpp
+class Monitor;   // driver/qmp/monitor.hpp
+class Launched;  // driver/launch.hpp: the process, its undo journal, its pidfd
+class Pipe;      // driver/op/call.hpp
+
+/// One vCPU of a running QEMU, from query-cpus-fast.
+struct VcpuThread {
+    unsigned index = 0;
+    pid_t tid = 0;
+    std::string qom_path{};
+    bool operator==(const VcpuThread&) const = default;
+};
+
+/// What a guest has only while it runs (or is being started). Gone when it has stopped.
+struct Running {
+    int id = -1;
+    pid_t pid = 0;       ///< 0 until QEMU has been spawned
+    LaunchPlan plan{};   ///< what was launched; after a hot-plug: what is there now
+    Reserved reserved{}; ///< given back when the guest stops
+    std::shared_ptr<const QemuCaps> caps{};
+    std::shared_ptr<Launched> process{};
+    std::shared_ptr<Monitor>
+        monitor{}; ///< null: before the connection, and when QEMU could not be reached again
+    std::map<std::string, std::string> ptys{}; ///< chardev id -> /dev/pts/N
+    std::vector<VcpuThread> vcpus{};
+    std::string start_error{};                  ///< why an early death happened, when known
+    std::uint64_t balloon_bytes = 0;            ///< what the guest has now; 0: not known
+    std::optional<std::uint64_t> autodestroy{}; ///< the connection whose end ends the guest
+    bool starting = true;                       ///< before `cont`
+    bool start_paused = false;
+    bool fake_reboot = false;
+    bool destroying = false; ///< virDomainDestroy, or a lifecycle action that destroys
+    bool shutdown_seen = false;
+    bool stopping = false; ///< being torn down: nothing new may begin
+    Status paused_because{PausedReason::unknown};
+    Status running_because{RunningReason::unpaused};
+    std::optional<Status> off_because{}; ///< prepared by who ends the guest; otherwise how QEMU ended decides
+    std::map<std::string, std::shared_ptr<Pipe>> consoles{}; ///< alias -> who has it open
+};
+
+/// One domain. Shared: a coroutine that works on it keeps it alive after it has left the registry.
+struct Guest : std::enable_shared_from_this<Guest> {
+    Guest(boost::asio::any_io_executor on, std::shared_ptr<const Domain> definition);
+    ~Guest();
+
+    std::string name{};
+    Uuid uuid{};
+    /// The stored definition; for a transient guest the one it was created from (then `persistent` is false).
+    std::shared_ptr<const Domain> definition{};
+    /// What runs; null when inactive. Complete: defaults, addresses, aliases, ports.
+    std::shared_ptr<const Domain> live{};
+    bool persistent = false;
+    bool autostart = false;
+    bool updated = false; ///< virDomainIsUpdated: the definition was changed while the guest ran
+    bool removed = false; ///< no longer in the registry
+    Status status{ShutoffReason::unknown};
+    std::chrono::steady_clock::time_point since{}; ///< of `status`
+    std::vector<std::string> taints{};             ///< libvirt's flags, of this run
+    std::vector<std::string> deprecations{};
+    Jobs jobs;
+    std::unique_ptr<Running> running{}; ///< null: not running
+    boost::asio::steady_timer stopped; ///< cancelled when `running` has become null: wait with stopped_wait()
+
+    bool active() const { return running != nullptr; }
+    int id() const { return running ? running->id : -1; }
+    DomainRef ref() const { return {name, uuid, id()}; }
+    /// What clients see: the live domain while it runs, else the definition.
+    const std::shared_ptr<const Domain>& current() const { return live ? live : definition; }
+    void become(Status next);
+};
+
+} // namespace cloister
