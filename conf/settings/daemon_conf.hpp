@@ -3,6 +3,7 @@
 #pragma once
 
 #include <cstdint>
+#include <map>
 #include <optional>
 #include <string>
 #include <vector>
@@ -10,6 +11,8 @@
 namespace cloister {
 
 struct DaemonConf {
+    std::string file = "cloisterd.conf"; ///< where it was read, for messages
+    std::map<std::string, int> lines{};  ///< of each key that the file sets: its line
     std::string unix_sock_dir = "/run/cloister";
     std::optional<std::string> unix_sock_group{};
     std::string unix_sock_ro_perms = "0777", unix_sock_rw_perms = "0700", unix_sock_admin_perms = "0700";

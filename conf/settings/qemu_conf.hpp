@@ -3,6 +3,7 @@
 #pragma once
 
 #include <cstdint>
+#include <map>
 #include <optional>
 #include <string>
 #include <vector>
@@ -22,6 +23,8 @@ struct Folders {
 };
 
 struct QemuConf {
+    std::string file = "qemu.conf";     ///< where it was read, for messages
+    std::map<std::string, int> lines{}; ///< of each key that the file sets: its line
     // security
     std::optional<std::vector<std::string>> security_driver{};
     bool security_default_confined = true;
