@@ -21,6 +21,36 @@ Error missing_child(const Node& at, const char* name) {
     return fault(at, tr("missing element <{0}> in <{1}>", name, at.name));
 }
 
+namespace {
+
+/// Bytes in one `unit`; 0: no such unit.
+std::uint64_t scale_of(std::string_view unit) {
+    std::string u;
+    for (const char c : unit) u += static_cast<char>(c >= 'A' && c <= 'Z' ? c - 'A' + 'a' : c);
+    if (u == "b" || u == "byte" || u == "bytes") return 1;
+    const auto power = std::string_view("kmgtpe").find(u.empty() ? '?' : u.front());
+    if (power == std::string_view::npos) return 0;
+    const auto tail = std::string_view(u).substr(1);
+    const std::uint64_t base = tail.empty() || tail == "ib" ? 1024 : tail == "b" ? 1000 : 0;
+    std::uint64_t scale = base;
+    for (std::size_t i = 0; i < power; ++i) scale *= base;
+    return scale;
+}
+
+} // namespace
+
+Result<std::uint64_t> read_size(const Node& at, std::string_view text) {
+    const auto* unit = at.attribute("unit");
+    const auto scale = unit ? scale_of(*unit) : 1024;
+    if (scale == 0) return fail(Code::invalid_arg, tr("unknown suffix '{0}'", *unit));
+    const auto number = Scalar<std::uint64_t>::read(text);
+    if (!number) return std::unexpected(fault(at, tr("could not parse element '{0}'", at.name)));
+    std::uint64_t bytes = 0;
+    if (__builtin_mul_overflow(*number, scale, &bytes))
+        return fail(Code::overflow, tr("value too large: {0}{1}", *number, unit ? *unit : "KiB"));
+    return bytes / 1024 + (bytes % 1024 != 0);
+}
+
 bool is(const Node& child, std::string_view name) {
     return child.kind == Node::Kind::element && child.ns.empty() && child.name == name;
 }

@@ -61,6 +61,15 @@ template <class T, class M> struct Attr {
 template <class T, class M> struct Content {
     M T::* member;
 };
+/// The character data is a number, scaled by the attribute `unit` (KiB when absent). Held and printed in KiB.
+template <class T> struct Size {
+    std::uint64_t T::* member;
+};
+/// An attribute that is a number, scaled by the attribute `unit`, the same way.
+template <class T, class M> struct SizeAttr {
+    const char* name;
+    M T::* member;
+};
 /// <name>scalar</name>: scalar, std::optional of one, or std::vector of them. Not taken when it has
 /// attributes.
 template <class T, class M> struct Leaf {
@@ -115,6 +124,8 @@ template <class F> struct Secret {
 
 template <class T, class M> constexpr auto attr(const char* n, M T::* m) { return Attr<T, M>{n, m}; }
 template <class T, class M> constexpr auto content(M T::* m) { return Content<T, M>{m}; }
+template <class T> constexpr auto size(std::uint64_t T::* m) { return Size<T>{m}; }
+template <class T, class M> constexpr auto size_attr(const char* n, M T::* m) { return SizeAttr<T, M>{n, m}; }
 template <class T, class M> constexpr auto leaf(const char* n, M T::* m) { return Leaf<T, M>{n, m}; }
 template <class T> constexpr auto flag(const char* n, bool T::* m) { return Flag<T>{n, m}; }
 template <class T, class M> constexpr auto child(const char* n, M T::* m) { return Child<T, M>{n, m}; }
@@ -144,6 +155,9 @@ Error bad_value(const Node& at, const char* what,
 Error missing_attribute(const Node& at, const char* name);
 Error missing_child(const Node& at, const char* name);
 
+/// The size in KiB, rounded up, that `text` says in the unit that `at` says. Errors: Code::xml, overflow.
+Result<std::uint64_t> read_size(const Node& at, std::string_view text);
+
 /// True for a child that is an element of no namespace called `name`.
 bool is(const Node& child, std::string_view name);
 
@@ -171,6 +185,13 @@ template <class T, class M> bool taken_by(const Attr<T, M>& f, const T&, std::st
 }
 template <class T, class M> bool taken_by(const Content<T, M>&, const T&, std::string_view, const Node*) {
     return false;
+}
+template <class T> bool taken_by(const Size<T>&, const T&, std::string_view n, const Node* c) {
+    return !c && n == "unit";
+}
+template <class T, class M>
+bool taken_by(const SizeAttr<T, M>& f, const T&, std::string_view n, const Node* c) {
+    return !c && (n == f.name || n == "unit");
 }
 template <class T, class M> bool taken_by(const Leaf<T, M>& f, const T&, std::string_view n, const Node* c) {
     return c && n == f.name && c->attributes.empty() && c->children.empty();
@@ -234,6 +255,18 @@ template <class T, class M> Result<> parse_field(const Content<T, M>& f, const N
         if (!n.text.empty()) out.*f.member = TRY(scalar<typename M::value_type>(n, "", n.text));
     } else
         out.*f.member = TRY(scalar<M>(n, "", n.text));
+    return {};
+}
+template <class T> Result<> parse_field(const Size<T>& f, const Node& n, T& out, Flavour) {
+    out.*f.member = TRY(read_size(n, n.text));
+    return {};
+}
+template <class T, class M> Result<> parse_field(const SizeAttr<T, M>& f, const Node& n, T& out, Flavour) {
+    const auto* text = n.attribute(f.name);
+    if (text)
+        out.*f.member = TRY(read_size(n, *text));
+    else if constexpr (!is_optional<M>)
+        return std::unexpected(missing_attribute(n, f.name));
     return {};
 }
 template <class T, class M> Result<> parse_field(const Leaf<T, M>& f, const Node& n, T& out, Flavour) {
@@ -389,6 +422,17 @@ template <class T, class M> void format_field(const Content<T, M>& f, const T& v
         if (v.*f.member) n.text = printed(*(v.*f.member));
     } else
         n.text = printed(v.*f.member);
+}
+template <class T> void format_field(const Size<T>& f, const T& v, Node& n, const Style&) {
+    n.attributes.push_back({"unit", "KiB"});
+    n.text = printed(v.*f.member);
+}
+template <class T, class M> void format_field(const SizeAttr<T, M>& f, const T& v, Node& n, const Style& s) {
+    if constexpr (is_optional<M>) {
+        if (!(v.*f.member)) return;
+    }
+    format_field(Attr<T, M>{f.name, f.member}, v, n, s);
+    n.attributes.push_back({"unit", "KiB"});
 }
 template <class T, class M> void format_field(const Leaf<T, M>& f, const T& v, Node& n, const Style&) {
     if constexpr (is_optional<M>) {

@@ -1,0 +1,34 @@
+/// <seclabel>: how a domain, or one resource of it, is labelled by a security driver.
+/// Source: https://libvirt.org/formatdomain.html#security-label
+#pragma once
+
+#include "conf/text/xml_codec.hpp"
+
+namespace cloister {
+
+enum class SecLabelType { none, dynamic, static_ };
+template <> inline constexpr auto names<SecLabelType> =
+    make_names<SecLabelType>({"none", "dynamic", "static"});
+static_assert(names<SecLabelType>.covers(SecLabelType::static_));
+
+/// Of the whole domain: one per model.
+struct SecLabel {
+    std::optional<SecLabelType> type{};
+    std::optional<std::string> model{}; ///< "selinux", "dac", "none" …
+    std::optional<YesNo> relabel{};
+    std::optional<std::string> label{};
+    std::optional<std::string> imagelabel{};
+    std::optional<std::string> baselabel{};
+    xml::Rest rest{};
+    bool operator==(const SecLabel&) const = default;
+};
+template <> inline constexpr auto fields<SecLabel> = std::tuple{
+    xml::attr("type", &SecLabel::type),
+    xml::attr("model", &SecLabel::model),
+    xml::attr("relabel", &SecLabel::relabel),
+    xml::leaf("label", &SecLabel::label),
+    xml::leaf("imagelabel", &SecLabel::imagelabel),
+    xml::leaf("baselabel", &SecLabel::baselabel),
+};
+
+} // namespace cloister
