@@ -1,0 +1,103 @@
+/// Launching a guest, step by step, for a worker thread: the driver saves its journal between the steps.
+///
+///     auto launch = Launch::prepare(plan, environment, journal);   // host Ops: folders, files, sockets,
+///     taps, cgroups launch->spawn();     // the helper exists, does nothing yet: save launch->process() now
+///     launch->confine();   // it has its own mount namespace and /dev; owners are given
+///     launch->exec();      // it dropped everything and is QEMU now, waiting at -S
+///     launch->verify();    // what the kernel says
+///
+/// After any failure: launch->abandon(). After the guest's end: release(undo).
+#pragma once
+
+#include "conf/base/result.hpp"
+#include "security/apply_all.hpp"
+#include "security/kernel/apply.hpp"
+#include "security/kernel/process.hpp"
+#include "security/lower.hpp"
+#include "security/verify.hpp"
+
+#include <memory>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace cloister {
+
+/// The steps, in order: the name in error messages, and where a test lets a launch fail.
+enum class LaunchStep {
+    look,
+    lower,
+    directories,
+    files,
+    descriptors,
+    cgroups,
+    helpers,
+    spawn,
+    go,
+    devices,
+    ownership,
+    exec,
+    verify
+};
+std::string_view text(LaunchStep step);
+std::optional<LaunchStep> launch_step(std::string_view text);
+
+struct LaunchEnvironment {
+    std::string helper = "/usr/libexec/cloister/cloister-confine"; ///< absolute
+    CgroupLayout cgroups{};            ///< cgroup_layout(), read once when the daemon starts
+    std::optional<LaunchStep> fault{}; ///< tests: fail at the end of this step
+    int log_fd = -1; ///< QEMU's stdout and stderr; -1: plan.paths.log is opened (append, 0600 root)
+    std::chrono::milliseconds patience{30000}; ///< for each answer of the helper
+};
+
+class Launch {
+public:
+    /// `journal` is called before the host is touched, with the inverses (newest first) of what comes next;
+    /// they go in front of those told before. On failure the prepared part is already taken back.
+    static Result<Launch> prepare(const LaunchPlan& plan, const LaunchEnvironment& environment,
+                                  Journal journal);
+    Result<> spawn();
+    Result<> confine();
+    Result<> exec();
+    /// Compares the kernel with the plan. A difference is not an error: see Report::ok.
+    Result<Report> verify() const;
+    /// Ends the helper or QEMU (SIGKILL, waited for by pidfd) and takes everything back. Errors: what stayed.
+    Result<> abandon();
+
+    const ProcessId& process() const; ///< valid after spawn()
+    const Fd& pidfd() const;          ///< valid after spawn(); becomes readable when QEMU ends
+    Fd take_pidfd();
+    const std::vector<Op>& undo() const; ///< so far, newest first
+    const Lowered& lowered() const;
+    const std::vector<std::string>& argv() const; ///< as exec'd: symbols replaced by numbers
+    const std::map<std::string, std::uint32_t>& vsock_cids() const; ///< by symbol
+
+    Launch(Launch&&) noexcept;
+    Launch& operator=(Launch&&) noexcept;
+    ~Launch(); ///< frees what it holds; the host stays as it is
+
+private:
+    struct State;
+    explicit Launch(std::unique_ptr<State> state);
+    std::unique_ptr<State> state_;
+};
+
+/// Takes everything back: every Op is tried, what is already gone is fine. Idempotent.
+/// Owners of shared files that are still in use by others (`in_use`: paths) are not restored, but returned:
+/// hand them to one of the others' undo list. Errors: the first failure, after all were tried; the context
+/// lists the rest.
+Result<std::vector<Op>> release(const std::vector<Op>& undo, const std::vector<std::string>& in_use = {});
+
+/// What a launch looks at, for explain: reads, never writes.
+Result<HostLook> look(const LaunchPlan& plan, const CgroupLayout& cgroups);
+/// For hot-plug: the names that `added` needs.
+Result<HostLook> look(const DevicePlan& added, const CgroupLayout& cgroups);
+/// The mounted cgroup hierarchies. Errors: system.
+Result<CgroupLayout> cgroup_layout();
+
+/// Adds a device to a running guest: nodes, device list, owners, all or nothing. Returns the inverses. The
+/// descriptors of `added` are opened into `opened`, for SCM_RIGHTS over QMP.
+Result<std::vector<Op>> hotplug(const LaunchPlan& running, const DevicePlan& added, const ProcessId& guest,
+                                const CgroupLayout& cgroups, const Journal& journal, Opened& opened);
+
+} // namespace cloister

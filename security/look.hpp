@@ -1,0 +1,54 @@
+/// What the host looks like where a launch will touch it, as a value: read once, before lowering, so that
+/// lowering is a function and `explain` shows the very Ops of a launch.
+#pragma once
+
+#include "security/op.hpp"
+
+#include <cstdint>
+#include <map>
+#include <optional>
+#include <string>
+#include <vector>
+
+namespace cloister {
+
+enum class SeenKind { file, directory, symlink, char_device, block_device, socket, fifo };
+/// One name as lstat saw it.
+struct Seen {
+    SeenKind kind = SeenKind::file;
+    FileId id{};
+    Owner owner{};
+    std::uint32_t mode = 0;             ///< permission bits
+    std::uint32_t major = 0, minor = 0; ///< of a device node
+    std::string target{};               ///< of a symlink, as written
+    std::string next{};                 ///< of a symlink: the absolute path it leads to
+    std::string acl{};                  ///< bytes of system.posix_acl_access; empty: none
+    bool operator==(const Seen&) const = default;
+};
+
+/// One mounted hierarchy.
+struct CgroupHierarchy {
+    std::string mount{}; ///< "/sys/fs/cgroup/memory"
+    std::vector<std::string>
+        controllers{}; ///< v1: {"memory"}, {"name=systemd"}; v2: its available controllers
+    bool v2 = false;
+    bool operator==(const CgroupHierarchy&) const = default;
+};
+struct CgroupLayout {
+    std::vector<CgroupHierarchy> hierarchies{};
+    std::string cpus{}, mems{}; ///< the v1 cpuset root's, for new groups
+    bool operator==(const CgroupLayout&) const = default;
+};
+
+struct HostLook {
+    std::map<std::string, Seen> paths{}; ///< every name on the way, symlinks included; absent: not there
+    std::vector<std::string>
+        dev_submounts{}; ///< "/dev/pts", "/dev/shm": topmost of each, nested ones left out
+    CgroupLayout cgroups{};
+    int landlock_abi = 0;                 ///< 0: the kernel has none
+    std::map<std::string, Owner> names{}; ///< owners written by name in label overrides
+    std::uint32_t last_capability = 40;
+    bool operator==(const HostLook&) const = default;
+};
+
+} // namespace cloister

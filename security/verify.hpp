@@ -1,0 +1,53 @@
+/// Proves that a guest is confined as planned: compares the plan with facts that were read from the kernel.
+/// Pure.
+#pragma once
+
+#include "security/lower.hpp"
+#include "security/plan.hpp"
+#include "security/report.hpp"
+
+#include <cstdint>
+#include <map>
+#include <optional>
+#include <string>
+#include <vector>
+
+namespace cloister {
+
+/// /proc/PID/task/TID/status, as far as it says how a thread is confined.
+struct ThreadFacts {
+    std::int32_t tid = 0;
+    std::string name{};
+    std::vector<std::uint32_t> uids{}, gids{}, groups{}; ///< real effective saved fs
+    std::uint64_t cap_inh = 0, cap_prm = 0, cap_eff = 0, cap_bnd = 0, cap_amb = 0;
+    int seccomp_mode = 0, seccomp_filters = 0, no_new_privs = 0;
+    std::string context{}; ///< attr/current; empty: no LSM
+    bool operator==(const ThreadFacts&) const = default;
+};
+struct DescriptorFact {
+    std::string target{}; ///< readlink of /proc/PID/fd/N
+    bool operator==(const DescriptorFact&) const = default;
+};
+/// Everything that verification reads, once.
+struct ProcessFacts {
+    ProcessId process{};
+    std::vector<ThreadFacts> threads{};
+    bool own_mount_namespace = false;
+    std::map<std::string, Seen> dev{};      ///< names in its /dev, without what lies in submounts
+    std::vector<std::string> dev_mounts{};  ///< mount points at and below /dev, as it sees them
+    std::vector<std::string> peer_mounts{}; ///< mounts that could propagate out of its namespace (shared:N)
+    std::map<std::string, std::string> cgroups{};          ///< hierarchy mount -> path, from /proc/PID/cgroup
+    std::optional<std::vector<DeviceRule>> device_rules{}; ///< read back from v1 or from the BPF map
+    int device_programs = 0;                               ///< attached to its group
+    std::map<int, std::pair<std::uint64_t, std::uint64_t>> limits{}; ///< RLIMIT_… -> soft, hard
+    std::map<int, DescriptorFact> fds{};
+    std::vector<std::string> environment{};
+    std::uint32_t umask = 0;
+    bool operator==(const ProcessFacts&) const = default;
+};
+
+/// QEMU installs its own filter while it starts: verify after the QMP greeting.
+/// on). At the end of exec() QEMU may not have installed its own yet: verify after the QMP greeting.
+Report verify(const LaunchPlan& plan, const Lowered& lowered, const ProcessFacts& facts);
+
+} // namespace cloister
