@@ -1,0 +1,50 @@
+# Sourced by ./check and ./demo: installs the Debian packages that are missing.
+# usage: install_missing GROUP...   groups: build tests clients
+
+packages_of() {
+    case $1 in
+    build) echo "ccache g++ meson ninja-build pkg-config gettext python3 libfmt-dev libboost1.81-dev libboost-json1.81-dev
+        libxml2-dev libseccomp-dev libselinux1-dev libcap-ng-dev libsystemd-dev libacl1-dev libcli11-dev" ;;
+    run) echo "qemu-system-x86 qemu-utils ovmf swtpm swtpm-tools busybox-static cpio" ;;
+    kernel) echo "linux-image-amd64" ;;
+    quick) echo "libgtest-dev libxml2-utils clang-format-19 libvirt-clients" ;;
+    tests) echo "acl attr e2fsprogs iproute2 procps libvirt-clients libvirt-daemon-system python3-libvirt virtinst
+        clang-19 libclang-rt-19-dev libxml2-utils" ;;
+    esac
+}
+
+# Only what dpkg does not know as installed is asked for, so a second run needs no network.
+install_missing() {
+    missing=
+    for group; do
+        for package in $(packages_of "$group"); do
+            dpkg-query -W -f '${db:Status-Abbrev}' "$package" 2>/dev/null | grep -q '^ii' || missing="$missing $package"
+        done
+    done
+    [ -n "$missing" ] || return 0
+    if [ "$(id -u)" != 0 ]; then
+        echo "these packages are missing, and only root can install them:$missing" >&2
+        return 1
+    fi
+    echo "installing:$missing" >&2
+    # No service of a package may start here: libvirt's own daemon is only ever run by the tests, privately.
+    policy=/usr/sbin/policy-rc.d
+    made_policy=
+    [ -e $policy ] || { printf '#!/bin/sh\nexit 101\n' >$policy && chmod 755 $policy && made_policy=yes; }
+    { apt-get update -q && DEBIAN_FRONTEND=noninteractive apt-get install -y -q --no-install-recommends $missing; } \
+        >/tmp/cloister-install.$$ 2>&1
+    status=$?
+    [ -z "$made_policy" ] || rm -f $policy
+    [ $status = 0 ] || tail -n 20 /tmp/cloister-install.$$ >&2
+    rm -f /tmp/cloister-install.$$
+    return $status
+}
+
+# configure BUILD_DIR [MESON OPTION...]: an optimised build with debug information, through ccache when it is there.
+configure() {
+    build=$1
+    shift
+    if [ -e "$build/build.ninja" ]; then return 0; fi
+    meson setup "$build" . "$@" >"$build.log" 2>&1 || { tail -n 30 "$build.log" >&2; return 1; }
+    rm -f "$build.log"
+}
