@@ -39,10 +39,13 @@ struct Procedure {
 };
 
 inline constexpr std::uint32_t remote_program = 0x20008086, qemu_program = 0x20008087;
+/// Our own (conf/call/cloister.hpp).
+inline constexpr std::uint32_t cloister_program = 0x20c10157;
 
 /// Sorted by number. Only what a hypervisor's driver serves: connect, domain, node, auth and their events.
 std::span<const Procedure> remote_procedures();
 std::span<const Procedure> qemu_procedures();
+std::span<const Procedure> cloister_procedures();
 /// Null for one that is not in the table of that program.
 const Procedure* find_procedure(std::uint32_t program, std::int32_t number);
 
