@@ -1,7 +1,17 @@
 /// The one std::variant of devices. Its order is the order in which a <devices> element is printed.
 #pragma once
 
+#include "conf/device/controller.hpp"
+#include "conf/device/disk.hpp"
+#include "conf/device/filesystem.hpp"
+#include "conf/device/hostdev.hpp"
+#include "conf/device/hub.hpp"
+#include "conf/device/interface.hpp"
+#include "conf/device/lease.hpp"
+#include "conf/device/redirdev.hpp"
+#include "conf/device/redirfilter.hpp"
 #include "conf/device/rng.hpp"
+#include "conf/device/smartcard.hpp"
 
 namespace cloister {
 
@@ -11,6 +21,7 @@ struct UnmodelledDevice {
     bool operator==(const UnmodelledDevice&) const = default;
 };
 
-using Device = std::variant<Rng, UnmodelledDevice>;
+using Device = std::variant<Disk, Controller, Lease, Filesystem, Interface, Smartcard, Hostdev, Redirdev,
+                            RedirFilter, Hub, Rng, UnmodelledDevice>;
 
 } // namespace cloister

@@ -3,7 +3,8 @@
 #pragma once
 
 #include "conf/part/address.hpp"
-#include "conf/part/device_seclabel.hpp"
+#include "conf/part/chardev.hpp"
+#include "conf/part/seclabel.hpp"
 
 namespace cloister {
 
@@ -73,8 +74,7 @@ template <> inline constexpr auto fields<EncryptionIvgen> = std::tuple{
 };
 
 enum class EncryptionEngine { qemu, librbd };
-template <> inline constexpr auto names<EncryptionEngine> =
-    make_names<EncryptionEngine>({"qemu", "librbd"});
+template <> inline constexpr auto names<EncryptionEngine> = make_names<EncryptionEngine>({"qemu", "librbd"});
 static_assert(names<EncryptionEngine>.covers(EncryptionEngine::librbd));
 
 struct SourceEncryption {
@@ -111,7 +111,8 @@ struct IscsiInitiator {
     xml::Rest rest{};
     bool operator==(const IscsiInitiator&) const = default;
 };
-template <> inline constexpr auto fields<IscsiInitiator> = std::tuple{xml::child("iqn", &IscsiInitiator::iqn)};
+template <> inline constexpr auto fields<IscsiInitiator> =
+    std::tuple{xml::child("iqn", &IscsiInitiator::iqn)};
 
 struct SourceSsl {
     YesNo verify = YesNo::yes;
@@ -161,18 +162,6 @@ struct NfsIdentity { ///< a name or "+N"
 template <> inline constexpr auto fields<NfsIdentity> = std::tuple{
     xml::attr("user", &NfsIdentity::user),
     xml::attr("group", &NfsIdentity::group),
-};
-
-/// What a client does when its server goes away.
-struct Reconnect {
-    YesNo enabled = YesNo::no;
-    std::optional<std::uint32_t> timeout{}; ///< seconds
-    xml::Rest rest{};
-    bool operator==(const Reconnect&) const = default;
-};
-template <> inline constexpr auto fields<Reconnect> = std::tuple{
-    xml::attr("enabled", &Reconnect::enabled),
-    xml::attr("timeout", &Reconnect::timeout),
 };
 
 /// The part of a file or device that holds the image.
@@ -230,16 +219,16 @@ template <> inline constexpr auto fields<HostPci> =
 /// <source>: the attributes of every SourceType side by side; the type of the element around it says which
 /// count.
 struct Source {
-    std::optional<std::string> file{}, dev{}, dir{};           ///< file, block, dir
-    std::optional<std::string> protocol{}, name{}, query{};    ///< network
-    std::optional<YesNo> tls{};                                ///< network
-    std::optional<std::string> tls_hostname{};                 ///< network
-    std::optional<std::string> pool{}, volume{}, mode{};       ///< volume; mode also vhostuser
-    std::optional<std::string> type{}, path{};                 ///< nvme: pci, vhostuser: unix
-    std::optional<YesNo> managed{};                            ///< nvme
-    std::optional<std::uint32_t> nvme_namespace{};             ///< nvme
-    std::optional<std::string> startup_policy{};               ///< mandatory, requisite, optional
-    std::optional<std::uint32_t> index{};                      ///< running guests: of libvirt-N-format
+    std::optional<std::string> file{}, dev{}, dir{};        ///< file, block, dir
+    std::optional<std::string> protocol{}, name{}, query{}; ///< network
+    std::optional<YesNo> tls{};                             ///< network
+    std::optional<std::string> tls_hostname{};              ///< network
+    std::optional<std::string> pool{}, volume{}, mode{};    ///< volume; mode also vhostuser
+    std::optional<std::string> type{}, path{};              ///< nvme: pci, vhostuser: unix
+    std::optional<YesNo> managed{};                         ///< nvme
+    std::optional<std::uint32_t> nvme_namespace{};          ///< nvme
+    std::optional<std::string> startup_policy{};            ///< mandatory, requisite, optional
+    std::optional<std::uint32_t> index{};                   ///< running guests: of libvirt-N-format
     std::optional<std::string> fdgroup{};
     std::optional<HostPci> address{}; ///< nvme
     std::vector<SourceHost> hosts{};
@@ -253,7 +242,7 @@ struct Source {
     std::optional<NfsIdentity> identity{};
     std::optional<Reconnect> reconnect{}; ///< vhostuser
     std::optional<StorageSlices> slices{};
-    std::vector<DeviceSeclabel> seclabels{};
+    std::vector<DeviceSecLabel> seclabels{};
     std::optional<SourceAuth> auth{};
     std::optional<SourceEncryption> encryption{};
     std::optional<Reservations> reservations{};
@@ -339,8 +328,8 @@ struct BackingStore {
     bool operator==(const BackingStore& other) const;
 };
 template <> inline constexpr auto fields<BackingStore> = std::tuple{
-    xml::attr("type", &BackingStore::type),     xml::attr("index", &BackingStore::index),
-    xml::child("format", &BackingStore::format), xml::child("source", &BackingStore::source),
+    xml::attr("type", &BackingStore::type),           xml::attr("index", &BackingStore::index),
+    xml::child("format", &BackingStore::format),      xml::child("source", &BackingStore::source),
     xml::child("backingStore", &BackingStore::below),
 };
 inline bool BackingStore::operator==(const BackingStore& other) const {
