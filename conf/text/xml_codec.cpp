@@ -43,12 +43,23 @@ Result<std::uint64_t> read_size(const Node& at, std::string_view text) {
     const auto* unit = at.attribute("unit");
     const auto scale = unit ? scale_of(*unit) : 1024;
     if (scale == 0) return fail(Code::invalid_arg, tr("unknown suffix '{0}'", *unit));
-    const auto number = Scalar<std::uint64_t>::read(text);
+    const auto number = Scalar<std::uint64_t>::read(trimmed(text));
     if (!number) return std::unexpected(fault(at, tr("could not parse element '{0}'", at.name)));
     std::uint64_t bytes = 0;
     if (__builtin_mul_overflow(*number, scale, &bytes))
         return fail(Code::overflow, tr("value too large: {0}{1}", *number, unit ? *unit : "KiB"));
     return bytes / 1024 + (bytes % 1024 != 0);
+}
+
+bool plain(const Node& node) {
+    for (const auto& c : node.children)
+        if (c.kind == Node::Kind::element) return false;
+    return node.attributes.empty();
+}
+std::string_view trimmed(std::string_view text) {
+    const auto first = text.find_first_not_of(" \t\r\n");
+    if (first == std::string_view::npos) return {};
+    return text.substr(first, text.find_last_not_of(" \t\r\n") - first + 1);
 }
 
 bool is(const Node& child, std::string_view name) {

@@ -7,7 +7,8 @@
 /// The order of the table is the order of printing. std::optional members may be absent, and absence is kept:
 /// defaults are a later, pure pass. What no field takes is kept in `rest`, printed again after the fields,
 /// and reported by unmodelled(): nothing a user wrote is lost. Elements and attributes of a foreign namespace
-/// are dropped, as libvirt drops them (a special() field may take them first).
+/// are dropped, as libvirt drops them (a special() field may take them first); so are names with a prefix
+/// that nothing declares.
 #pragma once
 
 #include "conf/text/scalar.hpp"
@@ -161,12 +162,18 @@ Result<std::uint64_t> read_size(const Node& at, std::string_view text);
 /// True for a child that is an element of no namespace called `name`.
 bool is(const Node& child, std::string_view name);
 
+/// True for an element that has neither attributes nor child elements.
+bool plain(const Node& node);
+/// Without the blanks around it.
+std::string_view trimmed(std::string_view text);
+
 template <class M> inline constexpr bool is_optional = false;
 template <class M> inline constexpr bool is_optional<std::optional<M>> = true;
 template <class M> inline constexpr bool is_vector = false;
 template <class M> inline constexpr bool is_vector<std::vector<M>> = true;
 
 template <class M> Result<M> scalar(const Node& at, const char* what, std::string_view text) {
+    if constexpr (!std::is_same_v<M, std::string>) text = trimmed(text);
     if (auto v = Scalar<M>::read(text)) return std::move(*v);
     return std::unexpected(bad_value(at, what, text));
 }
@@ -194,10 +201,10 @@ bool taken_by(const SizeAttr<T, M>& f, const T&, std::string_view n, const Node*
     return !c && (n == f.name || n == "unit");
 }
 template <class T, class M> bool taken_by(const Leaf<T, M>& f, const T&, std::string_view n, const Node* c) {
-    return c && n == f.name && c->attributes.empty() && c->children.empty();
+    return c && n == f.name && plain(*c);
 }
 template <class T> bool taken_by(const Flag<T>& f, const T&, std::string_view n, const Node* c) {
-    return c && n == f.name && c->attributes.empty() && c->children.empty();
+    return c && n == f.name && plain(*c);
 }
 template <class T, class M> bool taken_by(const Child<T, M>& f, const T&, std::string_view n, const Node* c) {
     return c && n == f.name;
@@ -278,9 +285,9 @@ template <class T, class M> Result<> parse_field(const Leaf<T, M>& f, const Node
         } else {
             if (found) continue; // a second one is kept in rest
             found = true;
-            if constexpr (is_optional<M>)
-                out.*f.member = TRY(scalar<typename M::value_type>(c, "", c.text));
-            else
+            if constexpr (is_optional<M>) {
+                if (!c.text.empty()) out.*f.member = TRY(scalar<typename M::value_type>(c, "", c.text));
+            } else
                 out.*f.member = TRY(scalar<M>(c, "", c.text));
         }
     }
@@ -393,9 +400,11 @@ template <class T> Result<> parse_fields(const Node& node, T& out, Flavour flavo
 template <class T> void keep_rest(const Node& node, T& value) {
     value.rest.line = node.line;
     for (const auto& a : node.attributes)
-        if (a.ns.empty() && !takes(value, a.name, nullptr)) value.rest.attributes.push_back(a);
+        if (a.ns.empty() && a.name.find(':') == std::string::npos && !takes(value, a.name, nullptr))
+            value.rest.attributes.push_back(a);
     for (const auto& c : node.children)
-        if (c.kind == Node::Kind::element && c.ns.empty() && !takes(value, c.name, &c))
+        if (c.kind == Node::Kind::element && c.ns.empty() && c.name.find(':') == std::string::npos &&
+            !takes(value, c.name, &c))
             value.rest.children.push_back(c);
 }
 

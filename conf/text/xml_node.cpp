@@ -171,6 +171,61 @@ Result<Node> read(std::string_view document, std::string_view name) {
     return convert(root);
 }
 
+namespace {
+
+std::string qualified(const std::string& prefix, const std::string& name) {
+    return prefix.empty() ? name : prefix + ":" + name;
+}
+
+/// As libxml2 escapes: quotes stay in text, line breaks survive in attributes.
+std::string escaped_verbatim(std::string_view text, bool attribute) {
+    std::string out;
+    for (const char c : text) switch (c) {
+        case '&': out += "&amp;"; break;
+        case '<': out += "&lt;"; break;
+        case '>': out += "&gt;"; break;
+        case '\r': out += "&#13;"; break;
+        case '"': out += attribute ? "&quot;" : "\""; break;
+        case '\n': out += attribute ? "&#10;" : "\n"; break;
+        case '\t': out += attribute ? "&#9;" : "\t"; break;
+        default: out += c;
+        }
+    return out;
+}
+
+void print_verbatim(const Node& node, int indent, bool inline_content, std::string& out) {
+    if (node.kind == Node::Kind::text) {
+        out += escaped_verbatim(node.text, false);
+        return;
+    }
+    const auto margin = std::string(inline_content ? 0 : static_cast<std::size_t>(indent) * 2, ' ');
+    const char* const end = inline_content ? "" : "\n";
+    if (node.kind == Node::Kind::comment) {
+        out += margin + "<!--" + node.text + "-->" + end;
+        return;
+    }
+    const auto name = qualified(node.prefix, node.name);
+    out += margin + "<" + name;
+    for (const auto& d : node.declarations)
+        out +=
+            (d.name.empty() ? " xmlns" : " xmlns:" + d.name) + "=\"" + escaped_verbatim(d.value, true) + "\"";
+    for (const auto& a : node.attributes)
+        out += " " + qualified(a.prefix, a.name) + "=\"" + escaped_verbatim(a.value, true) + "\"";
+    if (node.children.empty()) {
+        out +=
+            (node.text.empty() ? "/>" : ">" + escaped_verbatim(node.text, false) + "</" + name + ">") + end;
+        return;
+    }
+    const bool flat = inline_content || std::ranges::any_of(node.children, [](const Node& c) {
+                          return c.kind == Node::Kind::text;
+                      });
+    out += flat ? ">" : ">\n";
+    for (const auto& c : node.children) print_verbatim(c, indent + 1, flat, out);
+    out += (flat ? "" : margin) + "</" + name + ">" + end;
+}
+
+} // namespace
+
 std::string escaped(std::string_view text) {
     std::string out;
     out.reserve(text.size());
@@ -188,9 +243,6 @@ std::string escaped(std::string_view text) {
 namespace {
 
 void print_start(const Node& node, std::string& out) {
-    const auto qualified = [](const std::string& prefix, const std::string& name) {
-        return prefix.empty() ? name : prefix + ":" + name;
-    };
     out += "<" + qualified(node.prefix, node.name);
     for (const auto& a : node.attributes)
         out += " " + qualified(a.prefix, a.name) + "='" + escaped(a.value) + "'";
@@ -199,6 +251,7 @@ void print_start(const Node& node, std::string& out) {
 }
 
 void print_into(const Node& node, int indent, bool inline_content, std::string& out) {
+    if (node.verbatim) return print_verbatim(node, indent, inline_content, out);
     const std::string margin = inline_content ? "" : std::string(static_cast<std::size_t>(indent) * 2, ' ');
     const char* const end = inline_content ? "" : "\n";
     if (node.kind == Node::Kind::text) {

@@ -30,6 +30,7 @@ struct Node {
     std::string prefix{};                  ///< as written; only printing uses it
     std::vector<Attribute> declarations{}; ///< xmlns…: name = prefix (empty: default), value = URI
     Kind kind = Kind::element;
+    bool verbatim = false; ///< printed in libxml2's own style, as users' metadata is; not part of equality
 
     /// The value of the un-namespaced attribute `key`; null when absent. Valid while this node is.
     const std::string* attribute(std::string_view key) const;

@@ -1,0 +1,3 @@
+#include "conf/domain/device_codec_slice.hpp"
+
+template std::span<const cloister::DeviceCodec> cloister::device_codecs<1>();
