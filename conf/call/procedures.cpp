@@ -2,8 +2,6 @@
 /// protocol facts (wire.json); do not edit.
 #include "conf/call/procedure.hpp"
 
-#include <algorithm>
-
 namespace cloister::call {
 namespace {
 
@@ -376,13 +374,5 @@ constexpr Procedure qemu[] = {
 
 std::span<const Procedure> remote_procedures() { return remote; }
 std::span<const Procedure> qemu_procedures() { return qemu; }
-
-const Procedure* find_procedure(std::uint32_t program, std::int32_t number) {
-    const std::span<const Procedure> all = program == remote_program ? std::span<const Procedure>(remote)
-                                           : program == qemu_program ? std::span<const Procedure>(qemu)
-                                                                     : std::span<const Procedure>();
-    const auto found = std::ranges::lower_bound(all, number, {}, &Procedure::number);
-    return found != all.end() && found->number == number ? &*found : nullptr;
-}
 
 } // namespace cloister::call
