@@ -1,17 +1,36 @@
 /// The one std::variant of devices. Its order is the order in which a <devices> element is printed.
 #pragma once
 
+#include "conf/device/audio.hpp"
+#include "conf/device/channel.hpp"
+#include "conf/device/console.hpp"
 #include "conf/device/controller.hpp"
+#include "conf/device/crypto.hpp"
 #include "conf/device/disk.hpp"
 #include "conf/device/filesystem.hpp"
+#include "conf/device/graphics.hpp"
 #include "conf/device/hostdev.hpp"
 #include "conf/device/hub.hpp"
+#include "conf/device/input.hpp"
 #include "conf/device/interface.hpp"
+#include "conf/device/iommu.hpp"
 #include "conf/device/lease.hpp"
+#include "conf/device/memballoon.hpp"
+#include "conf/device/memory.hpp"
+#include "conf/device/nvram.hpp"
+#include "conf/device/panic.hpp"
+#include "conf/device/parallel.hpp"
 #include "conf/device/redirdev.hpp"
 #include "conf/device/redirfilter.hpp"
 #include "conf/device/rng.hpp"
+#include "conf/device/serial.hpp"
+#include "conf/device/shmem.hpp"
 #include "conf/device/smartcard.hpp"
+#include "conf/device/sound.hpp"
+#include "conf/device/tpm.hpp"
+#include "conf/device/video.hpp"
+#include "conf/device/vsock.hpp"
+#include "conf/device/watchdog.hpp"
 
 namespace cloister {
 
@@ -21,7 +40,9 @@ struct UnmodelledDevice {
     bool operator==(const UnmodelledDevice&) const = default;
 };
 
-using Device = std::variant<Disk, Controller, Lease, Filesystem, Interface, Smartcard, Hostdev, Redirdev,
-                            RedirFilter, Hub, Rng, UnmodelledDevice>;
+using Device = std::variant<Disk, Controller, Lease, Filesystem, Interface, Smartcard, Serial, Parallel,
+                            Console, Channel, Input, Tpm, Graphics, Sound, Audio, Video, Hostdev, Redirdev,
+                            RedirFilter, Hub, Watchdog, Memballoon, Rng, Nvram, Panic, Shmem, MemoryModule,
+                            Iommu, Vsock, Crypto, UnmodelledDevice>;
 
 } // namespace cloister

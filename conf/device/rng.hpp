@@ -2,7 +2,9 @@
 /// Source: https://libvirt.org/formatdomain.html#random-number-generator-device
 #pragma once
 
+#include "conf/part/chardev.hpp"
 #include "conf/part/device_info.hpp"
+#include "conf/part/virtio_driver.hpp"
 
 namespace cloister {
 
@@ -35,10 +37,18 @@ struct RngBuiltin { ///< QEMU's own generator: needs nothing from the host
 };
 template <> inline constexpr auto fields<RngBuiltin> = std::tuple{};
 
+struct RngEgd { ///< asks an entropy gathering daemon
+    Chardev chardev{};
+    xml::Rest rest{};
+    bool operator==(const RngEgd&) const = default;
+};
+template <> inline constexpr auto fields<RngEgd> = std::tuple{xml::embed(&RngEgd::chardev)};
+
 struct Rng {
     RngModel model = RngModel::virtio;
     std::optional<RngRate> rate{};
-    std::variant<RngRandom, RngBuiltin> backend{};
+    std::variant<RngRandom, RngEgd, RngBuiltin> backend{};
+    std::optional<VirtioDriver> driver{};
     DeviceInfo info{};
     xml::Rest rest{};
     bool operator==(const Rng&) const = default;
@@ -46,8 +56,9 @@ struct Rng {
 template <> inline constexpr auto fields<Rng> = std::tuple{
     xml::attr("model", &Rng::model),
     xml::child("rate", &Rng::rate),
-    xml::one_of("backend", "model", &Rng::backend, xml::alt<RngRandom>("random"),
+    xml::one_of("backend", "model", &Rng::backend, xml::alt<RngRandom>("random"), xml::alt<RngEgd>("egd"),
                 xml::alt<RngBuiltin>("builtin")),
+    xml::child("driver", &Rng::driver),
     xml::embed(&Rng::info),
 };
 template <> inline constexpr const char* element<Rng> = "rng";

@@ -31,4 +31,20 @@ template <> inline constexpr auto fields<SecLabel> = std::tuple{
     xml::leaf("baselabel", &SecLabel::baselabel),
 };
 
+/// Inside a device's <source>: what one security model does differently for that one resource.
+struct DeviceSecLabel {
+    std::optional<std::string> model{}; ///< absent: every model
+    std::optional<YesNo> labelskip{};   ///< running guests: the label could not be set
+    std::optional<YesNo> relabel{};
+    std::optional<std::string> label{};
+    xml::Rest rest{};
+    bool operator==(const DeviceSecLabel&) const = default;
+};
+template <> inline constexpr auto fields<DeviceSecLabel> = std::tuple{
+    xml::attr("model", &DeviceSecLabel::model),
+    xml::live(xml::attr("labelskip", &DeviceSecLabel::labelskip)),
+    xml::attr("relabel", &DeviceSecLabel::relabel),
+    xml::leaf("label", &DeviceSecLabel::label),
+};
+
 } // namespace cloister
