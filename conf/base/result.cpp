@@ -4,7 +4,9 @@
 
 namespace cloister {
 
-std::string full_text(const Error& error) { return std::string(prefix(error.code)) + error.message; }
+std::string full_text(const Error& error) {
+    return error.bare ? error.message : std::string(prefix(error.code)) + error.message;
+}
 
 Error system_error(int sys_errno, std::string message, Layer layer, std::source_location where) {
     return Error{.code = Code::system,

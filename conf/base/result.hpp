@@ -22,6 +22,8 @@ struct Error {
     Layer layer = Layer::none;          ///< the confinement layer that refused
     std::vector<std::string> context{}; ///< outermost last: "labelling '/a'", "starting 'vm1'"
     ErrorDomain domain = ErrorDomain::qemu;
+    bool bare =
+        false; ///< the message is the whole text: the code's prefix is left out ("unsupported flags …")
     std::source_location where = std::source_location::current();
 
     /// Adds what was being done when this error passed through.
