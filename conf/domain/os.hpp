@@ -2,7 +2,7 @@
 /// Source: https://libvirt.org/formatdomain.html#operating-system-booting
 #pragma once
 
-#include "conf/text/xml_codec.hpp"
+#include "conf/part/source.hpp"
 
 namespace cloister {
 
@@ -68,18 +68,20 @@ template <> inline constexpr auto fields<Loader> = std::tuple{
     xml::content(&Loader::path),
 };
 
-/// The firmware's variables. Either a path as text, or a source chain in `source` (kept as XML).
-struct Nvram {
+/// The firmware's variables. Either a path as text, or (with `type`) a source.
+struct OsNvram {
     std::optional<std::string> template_path{};
-    std::optional<std::string> type{}; ///< "file", "block", "network"; absent: the text is a path
+    std::optional<SourceType> type{}; ///< absent: the text is a path
     std::optional<std::string> path{};
+    std::optional<Source> source{};
     xml::Rest rest{};
-    bool operator==(const Nvram&) const = default;
+    bool operator==(const OsNvram&) const = default;
 };
-template <> inline constexpr auto fields<Nvram> = std::tuple{
-    xml::attr("type", &Nvram::type),
-    xml::attr("template", &Nvram::template_path),
-    xml::content(&Nvram::path),
+template <> inline constexpr auto fields<OsNvram> = std::tuple{
+    xml::attr("type", &OsNvram::type),
+    xml::attr("template", &OsNvram::template_path),
+    xml::content(&OsNvram::path),
+    xml::child("source", &OsNvram::source),
 };
 
 struct AcpiTable {
@@ -148,7 +150,7 @@ struct Os {
     OsType type{};
     std::optional<FirmwareFeatures> firmware_features{};
     std::optional<Loader> loader{};
-    std::optional<Nvram> nvram{};
+    std::optional<OsNvram> nvram{};
     std::optional<std::string> kernel{}, initrd{}, cmdline{}, dtb{};
     std::optional<OsAcpi> acpi{};
     std::vector<OsBoot> boot{};
