@@ -159,7 +159,7 @@ struct ConnectCompareCpuOut {
 
 /// 162 CONNECT_BASELINE_CPU
 struct ConnectBaselineCpuIn {
-    List<Text<>, 256> xml_cp_us{};
+    List<Text<>, 256> xml_cpus{};
     std::uint32_t flags = 0;
     bool operator==(const ConnectBaselineCpuIn&) const = default;
 };
@@ -270,7 +270,7 @@ struct ConnectBaselineHypervisorCpuIn {
     std::optional<Text<>> arch{};
     std::optional<Text<>> machine{};
     std::optional<Text<>> virttype{};
-    List<Text<>, 256> xml_cp_us{};
+    List<Text<>, 256> xml_cpus{};
     std::uint32_t flags = 0;
     bool operator==(const ConnectBaselineHypervisorCpuIn&) const = default;
 };

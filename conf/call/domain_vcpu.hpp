@@ -266,6 +266,27 @@ struct DomainDelIothreadIn {
     bool operator==(const DomainDelIothreadIn&) const = default;
 };
 
+/// 365 DOMAIN_GET_PERF_EVENTS
+struct DomainGetPerfEventsIn {
+    DomainHandle dom{};
+    std::uint32_t flags = 0;
+    bool operator==(const DomainGetPerfEventsIn&) const = default;
+};
+
+/// 365 DOMAIN_GET_PERF_EVENTS
+struct DomainGetPerfEventsOut {
+    List<TypedParam, 64> params{};
+    bool operator==(const DomainGetPerfEventsOut&) const = default;
+};
+
+/// 366 DOMAIN_SET_PERF_EVENTS
+struct DomainSetPerfEventsIn {
+    DomainHandle dom{};
+    List<TypedParam, 64> params{};
+    std::uint32_t flags = 0;
+    bool operator==(const DomainSetPerfEventsIn&) const = default;
+};
+
 /// 371 DOMAIN_GET_GUEST_VCPUS
 struct DomainGetGuestVcpusIn {
     DomainHandle dom{};

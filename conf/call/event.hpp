@@ -358,27 +358,6 @@ struct DomainEventCallbackJobCompletedMsg {
     bool operator==(const DomainEventCallbackJobCompletedMsg&) const = default;
 };
 
-/// 365 DOMAIN_GET_PERF_EVENTS
-struct DomainGetPerfEventsIn {
-    DomainHandle dom{};
-    std::uint32_t flags = 0;
-    bool operator==(const DomainGetPerfEventsIn&) const = default;
-};
-
-/// 365 DOMAIN_GET_PERF_EVENTS
-struct DomainGetPerfEventsOut {
-    List<TypedParam, 64> params{};
-    bool operator==(const DomainGetPerfEventsOut&) const = default;
-};
-
-/// 366 DOMAIN_SET_PERF_EVENTS
-struct DomainSetPerfEventsIn {
-    DomainHandle dom{};
-    List<TypedParam, 64> params{};
-    std::uint32_t flags = 0;
-    bool operator==(const DomainSetPerfEventsIn&) const = default;
-};
-
 /// 367 DOMAIN_EVENT_CALLBACK_DEVICE_REMOVAL_FAILED
 struct DomainEventCallbackDeviceRemovalFailedMsg {
     std::int32_t callback_id = 0;

@@ -11,7 +11,7 @@ import sys
 FOREIGN = re.compile(r"^CONNECT_.*(NETWORK|STORAGE|INTERFACE|SECRET|NWFILTER|NODE_DEVICE)|^NODE_(DEVICE|LIST_DEVICES|NUM_OF_DEVICES)")
 FAMILIES = [  # the first that matches; the rest is "domain"
     ("auth", r"^AUTH_"),
-    ("event", r"EVENT"),
+    ("event", r"EVENT(?!S)"),
     ("connect", r"^CONNECT_"),
     ("node", r"^NODE_"),
     ("domain_snapshot", r"SNAPSHOT"),
@@ -77,6 +77,7 @@ def type_name(struct):
 
 
 def member(name):
+    name = name.replace("CPUs", "Cpus")
     out = re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "_", name)
     out = re.sub(r"(?<=[A-Z])(?=[A-Z][a-z])", "_", out).lower()
     return out + "_" if out in KEYWORDS else out
