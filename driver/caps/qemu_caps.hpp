@@ -23,6 +23,7 @@ struct QemuMachine {
 struct QemuCpu {
     std::string name{};
     std::string type{};                     ///< QOM type
+    std::string alias_of{};                 ///< the versioned model that this name stands for; empty: none
     std::vector<std::string> unavailable{}; ///< features this host lacks; empty: usable (per accelerator)
     bool usable_known = false, deprecated = false, migration_safe = false, is_static = false;
     bool operator==(const QemuCpu&) const = default;
@@ -44,19 +45,25 @@ struct QemuCaps {
     std::vector<QemuCpu> cpus_tcg{}, cpus_kvm{};
     std::set<std::string, std::less<>> types{};    ///< qom-list-types: devices and objects
     std::set<std::string, std::less<>> commands{}; ///< QMP
-    std::set<std::string, std::less<>>
-        schema{}; ///< paths found in query-qmp-schema: "blockdev-add/arg-type/+file/aio/^io_uring"
+    std::set<std::string, std::less<>> events{};   ///< QMP
+    /// Those of schema_paths (driver/caps/schema.hpp) that query-qmp-schema has:
+    /// "blockdev-add/arg-type/+file/aio/^io_uring".
+    std::set<std::string, std::less<>> schema{};
     std::map<std::string, std::set<std::string, std::less<>>, std::less<>>
         properties{}; ///< device or object type -> its properties
     std::map<std::string, std::set<std::string, std::less<>>, std::less<>>
         options{}; ///< query-command-line-options
     std::set<std::string, std::less<>> tpm_types{}, tpm_models{};
     std::set<std::string, std::less<>> migration{};
-    std::optional<CpuExpansion> host_kvm{}, host_tcg{};
+    std::optional<CpuExpansion> host_kvm{}, host_tcg{}; ///< of "host" under KVM, of "max" under TCG
+    /// What some of the named models consist of, per accelerator: those that host-model may be described
+    /// with.
+    std::map<std::string, CpuExpansion, std::less<>> models_kvm{}, models_tcg{};
     bool operator==(const QemuCaps&) const = default;
 
     bool has_type(std::string_view type) const { return types.contains(type); }
     bool has_property(std::string_view type, std::string_view property) const;
+    bool has_schema(std::string_view path) const { return schema.contains(path); }
     bool has_option(std::string_view option, std::string_view parameter = {}) const;
     /// By canonical name or alias; null when this QEMU has no such machine.
     const QemuMachine* machine(std::string_view name) const;
