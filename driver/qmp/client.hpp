@@ -30,6 +30,7 @@ struct MonitorHooks {
 /// matched by id. Every wait ends: with the answer, at its deadline, or when the conversation ends.
 class Monitor {
     struct State;
+    struct Pending;
 
 public:
     static constexpr std::chrono::milliseconds patience{30'000};
@@ -78,10 +79,10 @@ public:
 
 private:
     friend class Monitor;
-    Sent(std::shared_ptr<State> state, std::uint64_t id, std::string command)
-        : state_(std::move(state)), id_(id), command_(std::move(command)) {}
+    Sent(std::shared_ptr<State> state, std::shared_ptr<Pending> pending, std::string command)
+        : state_(std::move(state)), pending_(std::move(pending)), command_(std::move(command)) {}
     std::shared_ptr<State> state_;
-    std::uint64_t id_;
+    std::shared_ptr<Pending> pending_;
     std::string command_;
 };
 
