@@ -43,16 +43,15 @@ BootDevice boot_class(const Disk& disk) {
 }
 
 Error no_controller(std::string_view what, unsigned index) {
-    return Error{.code = Code::internal, .message = tr("Could not find {0} controller with index {1} required "
-                                                       "for device",
-                                                       what, index)};
+    return Error{.code = Code::internal,
+                 .message = tr("Could not find {0} controller with index {1} required "
+                               "for device",
+                               what, index)};
 }
 
 } // namespace
 
-bool is_q35(const Domain& domain) {
-    return machine_starts(domain, {"q35", "pc-q35"});
-}
+bool is_q35(const Domain& domain) { return machine_starts(domain, {"q35", "pc-q35"}); }
 bool is_i440fx(const Domain& domain) {
     return machine_starts(domain, {"pc", "pc-i440fx", "rhel"}) && !is_q35(domain);
 }
@@ -114,47 +113,48 @@ std::string host_pci_name(const PciAddress& address) {
 
 Result<> add_address(boost::json::object& props, const DeviceInfo& info, const Domain& domain) {
     if (!info.address) return {};
-    return std::visit(
-        overload{
-            [&](const PciAddress& pci) -> Result<> {
-                const auto bus = pci.bus ? pci.bus->value : 0u;
-                if (!find(domain, ControllerType::pci, bus))
-                    return std::unexpected(no_controller("PCI", bus));
-                props["bus"] = controller_id(domain, ControllerType::pci, bus);
-                if (pci.multifunction == Switch::on) props["multifunction"] = true;
-                props["addr"] = pci_slot(pci);
-                if (info.acpi && info.acpi->index != 0) props["acpi-index"] = info.acpi->index;
-                return {};
-            },
-            [&](const UsbAddress& usb) -> Result<> {
-                const auto bus = usb.bus.value_or(0);
-                if (!find(domain, ControllerType::usb, bus))
-                    return std::unexpected(no_controller("USB", bus));
-                props["bus"] = controller_id(domain, ControllerType::usb, bus) + ".0";
-                if (usb.port) props["port"] = *usb.port;
-                return {};
-            },
-            [&](const CcidAddress& ccid) -> Result<> {
-                props["bus"] = controller_id(domain, ControllerType::ccid, ccid.controller.value_or(0)) + ".0";
-                return {};
-            },
-            [&](const IsaAddress& isa) -> Result<> {
-                if (isa.iobase) props["iobase"] = isa.iobase->value;
-                if (isa.irq) props["irq"] = isa.irq->value;
-                return {};
-            },
-            [&](const DimmAddress& dimm) -> Result<> {
-                if (dimm.slot) props["slot"] = *dimm.slot;
-                if (dimm.base) props["addr"] = dimm.base->value;
-                return {};
-            },
-            // Placed by the device that knows the bus's own rules: disks and ports.
-            [](const DriveAddress&) -> Result<> { return {}; },
-            [](const VirtioSerialAddress&) -> Result<> { return {}; },
-            [](const Unassigned&) -> Result<> { return {}; },
-            [](const std::monostate&) -> Result<> { return {}; },
-        },
-        info.address->where);
+    return std::visit(overload{
+                          [&](const PciAddress& pci) -> Result<> {
+                              const auto bus = pci.bus ? pci.bus->value : 0u;
+                              if (!find(domain, ControllerType::pci, bus))
+                                  return std::unexpected(no_controller("PCI", bus));
+                              props["bus"] = controller_id(domain, ControllerType::pci, bus);
+                              if (pci.multifunction == Switch::on) props["multifunction"] = true;
+                              props["addr"] = pci_slot(pci);
+                              if (info.acpi && info.acpi->index != 0) props["acpi-index"] = info.acpi->index;
+                              return {};
+                          },
+                          [&](const UsbAddress& usb) -> Result<> {
+                              const auto bus = usb.bus.value_or(0);
+                              if (!find(domain, ControllerType::usb, bus))
+                                  return std::unexpected(no_controller("USB", bus));
+                              props["bus"] = controller_id(domain, ControllerType::usb, bus) + ".0";
+                              if (usb.port) props["port"] = *usb.port;
+                              return {};
+                          },
+                          [&](const CcidAddress& ccid) -> Result<> {
+                              props["bus"] =
+                                  controller_id(domain, ControllerType::ccid, ccid.controller.value_or(0)) +
+                                  ".0";
+                              return {};
+                          },
+                          [&](const IsaAddress& isa) -> Result<> {
+                              if (isa.iobase) props["iobase"] = isa.iobase->value;
+                              if (isa.irq) props["irq"] = isa.irq->value;
+                              return {};
+                          },
+                          [&](const DimmAddress& dimm) -> Result<> {
+                              if (dimm.slot) props["slot"] = *dimm.slot;
+                              if (dimm.base) props["addr"] = dimm.base->value;
+                              return {};
+                          },
+                          // Placed by the device that knows the bus's own rules: disks and ports.
+                          [](const DriveAddress&) -> Result<> { return {}; },
+                          [](const VirtioSerialAddress&) -> Result<> { return {}; },
+                          [](const Unassigned&) -> Result<> { return {}; },
+                          [](const std::monostate&) -> Result<> { return {}; },
+                      },
+                      info.address->where);
 }
 
 void add_rom(boost::json::object& props, const DeviceInfo& info) {

@@ -3,6 +3,8 @@
 
 #include <array>
 #include <cstdint>
+#include <map>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -17,6 +19,9 @@ struct Reserved {
     std::vector<std::uint32_t> vsock_cids{};
     std::string mcs{};                  ///< "c57,c903"
     std::vector<std::uint8_t> random{}; ///< consumed from the front: master key, generated addresses
+    /// What the definition's <secret> elements name: "uuid:UUID" or "usage:TYPE:NAME" -> value.
+    std::map<std::string, std::string> secrets{};
+    std::optional<std::string> every_secret{}; ///< a dry run's answer for those that `secrets` lacks
     bool operator==(const Reserved&) const = default;
 };
 
