@@ -24,7 +24,7 @@ namespace cloister {
 struct Domain;   // conf/domain/domain.hpp
 struct QemuCaps; // driver/caps/qemu_caps.hpp
 class Monitor;   // driver/qmp/monitor.hpp
-class Launched;  // driver/launch.hpp: the process, its undo journal, its pidfd
+struct Launched; // driver/launched.hpp: the process, its undo list, its pidfd
 class Pipe;      // driver/op/call.hpp
 
 /// One vCPU of a running QEMU, from query-cpus-fast.
@@ -81,6 +81,9 @@ struct Guest : std::enable_shared_from_this<Guest> {
     std::chrono::steady_clock::time_point since{}; ///< of `status`
     std::vector<std::string> taints{};             ///< libvirt's flags, of this run
     std::vector<std::string> deprecations{};
+    /// Printed texts by the flags they were asked with, and the value they are of. Only DomainGetXmlDesc uses
+    /// it.
+    std::map<std::uint32_t, std::pair<std::shared_ptr<const Domain>, std::string>> texts{};
     Jobs jobs;
     std::unique_ptr<Running> running{}; ///< null: not running
     boost::asio::steady_timer stopped; ///< cancelled when `running` has become null: wait with stopped_wait()

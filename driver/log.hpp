@@ -1,0 +1,16 @@
+/// The driver's way to the daemon's log: an error is logged once, at the edge, by whoever nobody waits for.
+#pragma once
+
+#include <functional>
+#include <string>
+#include <string_view>
+
+namespace cloister {
+
+enum class LogLevel { debug, info, warning, error };
+/// Untranslated, one line; the sink adds time and priority. Before a sink is set: standard error.
+void log(LogLevel level, std::string_view line);
+/// Called by the daemon before the driver starts; any thread may log afterwards.
+void set_log_sink(std::function<void(LogLevel, std::string_view)> sink);
+
+} // namespace cloister

@@ -1,0 +1,30 @@
+#include "driver/op/xml.hpp"
+
+#include "conf/base/tr.hpp"
+#include "conf/domain/domain_xml.hpp"
+#include "driver/op/find.hpp"
+
+namespace cloister {
+
+Task<Result<DomainGetXmlDesc::Out>> DomainGetXmlDesc::run(Call call, In in) {
+    constexpr std::uint32_t secure = 1, inactive = 2, update_cpu = 4, migratable = 8;
+    CO_CHECK(check_flags(in.flags, secure | inactive | update_cpu | migratable, "qemuDomainGetXMLDesc"));
+    if (call.caller.read_only && (in.flags & (secure | migratable)))
+        co_return refuse(Code::operation_denied, tr("virDomainGetXMLDesc with secure flag"),
+                         ErrorDomain::dom);
+    CO_TRY(guest, find(call, in.dom));
+    const bool live = guest->live && !(in.flags & inactive);
+    const auto& domain = live ? guest->live : guest->definition;
+    // Clients poll this. The text of a Domain value never changes, so it is kept until the value is another
+    // one.
+    auto& kept = guest->texts[in.flags];
+    if (kept.first != domain) {
+        const xml::Style style{.flavour = live ? xml::Flavour::live : xml::Flavour::inactive,
+                               .secure = (in.flags & (secure | migratable)) != 0,
+                               .migratable = (in.flags & migratable) != 0};
+        kept = {domain, print_domain(*domain, style)};
+    }
+    co_return Out{{kept.second}};
+}
+
+} // namespace cloister

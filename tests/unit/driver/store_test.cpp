@@ -1,0 +1,112 @@
+#include "driver/store/definitions.hpp"
+#include "driver/store/files.hpp"
+
+#include <climits>
+#include <cstdlib>
+#include <fcntl.h>
+#include <filesystem>
+#include <gtest/gtest.h>
+#include <sched.h>
+#include <sys/mount.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+using namespace cloister;
+
+namespace {
+
+struct Scratch {
+    std::string path{};
+    Scratch() {
+        char name[] = "/tmp/cloister-store-XXXXXX";
+        path = ::mkdtemp(name);
+    }
+    ~Scratch() { std::filesystem::remove_all(path); }
+    Folders folders() const { return {.definitions = path + "/qemu", .autostart = path + "/qemu/autostart"}; }
+};
+
+TEST(Store, WhatIsSavedIsFoundAgain) {
+    const Scratch scratch;
+    const auto folders = scratch.folders();
+    ASSERT_TRUE(store::save_definition(folders, "vm1", "<domain/>\n"));
+    ASSERT_TRUE(store::save_autostart(folders, "vm1", true));
+    const auto loaded = store::load_definitions(folders);
+    ASSERT_EQ(loaded.found.size(), 1u);
+    EXPECT_EQ(loaded.found[0].file_name, "vm1");
+    EXPECT_TRUE(loaded.found[0].autostart);
+    EXPECT_EQ(loaded.found[0].text, store::definition_text("vm1", "<domain/>\n"));
+    EXPECT_EQ(std::filesystem::read_symlink(folders.autostart + "/vm1.xml").string(),
+              folders.definitions + "/vm1.xml");
+    struct stat is{};
+    ASSERT_EQ(::stat((folders.definitions + "/vm1.xml").c_str(), &is), 0);
+    EXPECT_EQ(is.st_mode & 07777, 0600u);
+}
+
+TEST(Store, ANameThatXmlCommentsForbidIsNotInTheComment) {
+    EXPECT_EQ(store::definition_text("a--b", "").find("a--b"), std::string::npos);
+}
+
+TEST(Store, RefusesNamesThatAreNoFileNames) {
+    EXPECT_FALSE(store::check_name(".."));
+    EXPECT_FALSE(store::check_name("a/b"));
+    EXPECT_FALSE(store::check_name(std::string(NAME_MAX, 'x')));
+    EXPECT_TRUE(store::check_name(std::string(200, 'x')));
+}
+
+TEST(Store, OneUnreadableFileDoesNotHideTheOthers) {
+    const Scratch scratch;
+    const auto folders = scratch.folders();
+    ASSERT_TRUE(store::save_definition(folders, "good", "<domain/>"));
+    std::filesystem::create_directory(folders.definitions + "/bad.xml");
+    const auto loaded = store::load_definitions(folders);
+    EXPECT_EQ(loaded.found.size(), 1u);
+    ASSERT_EQ(loaded.unreadable.size(), 1u);
+    EXPECT_EQ(loaded.unreadable[0].path, folders.definitions + "/bad.xml");
+}
+
+TEST(Store, DoesNotWriteThroughALinkLeftBesideTheFile) {
+    const Scratch scratch;
+    const auto victim = scratch.path + "/victim";
+    ASSERT_TRUE(store::write_file(victim, "mine"));
+    ASSERT_EQ(::symlink(victim.c_str(), (scratch.path + "/file.new").c_str()), 0);
+    ASSERT_TRUE(store::write_file(scratch.path + "/file", "other"));
+    EXPECT_EQ(store::read_file(victim).value(), "mine");
+}
+
+TEST(Store, TheTailOfALogStartsAtALine) {
+    const Scratch scratch;
+    const auto log = scratch.path + "/log";
+    ASSERT_TRUE(store::append_file(log, "old\n"));
+    const auto from = store::size_of(log);
+    ASSERT_TRUE(store::append_file(log, "first line\nsecond\n"));
+    EXPECT_EQ(store::tail(log, from, 1000), "first line\nsecond\n");
+    EXPECT_EQ(store::tail(log, from, 10), "second\n");
+}
+
+/// Needs root: a tmpfs of its own, in a mount namespace of a child.
+TEST(Store, AFullDiskLeavesTheOldDefinitionAndSaysSo) {
+    if (::geteuid() != 0) GTEST_SKIP() << "needs root: mounts a small tmpfs";
+    const Scratch scratch;
+    const auto child = ::fork();
+    if (child == 0) {
+        const auto folders = scratch.folders();
+        if (::unshare(CLONE_NEWNS) != 0 ||
+            ::mount(nullptr, "/", nullptr, MS_REC | MS_PRIVATE, nullptr) != 0 ||
+            ::mount("tmpfs", scratch.path.c_str(), "tmpfs", 0, "size=64k") != 0)
+            ::_exit(1);
+        if (!store::save_definition(folders, "vm", "<domain/>")) ::_exit(2);
+        const auto refused = store::save_definition(folders, "vm", std::string(1 << 20, 'x'));
+        if (refused || refused.error().sys_errno != ENOSPC) ::_exit(3);
+        const auto kept = store::load_definitions(folders);
+        if (kept.found.size() != 1 || kept.found[0].text != store::definition_text("vm", "<domain/>"))
+            ::_exit(4);
+        if (store::exists(store::definition_path(folders, "vm") + ".new")) ::_exit(5);
+        ::_exit(0);
+    }
+    int how = 0;
+    ASSERT_EQ(::waitpid(child, &how, 0), child);
+    EXPECT_EQ(how, 0) << "step " << WEXITSTATUS(how);
+}
+
+} // namespace
