@@ -108,6 +108,7 @@ struct DevicePlan {
     std::vector<MadeDirectory> directories{};
     std::vector<MadeFile> files{};
     std::vector<HelperProcess> helpers{};
+    std::vector<EnvVar> env{}; ///< of QEMU: DISPLAY of a local window, SASL_CONF_PATH …
     std::vector<std::pair<std::string, boost::json::object>> monitor_commands{}; ///< as in LaunchPlan
     bool operator==(const DevicePlan&) const = default;
 };
@@ -143,6 +144,9 @@ struct LaunchPaths {
     std::string monitor{}; ///< the QMP socket, in a root-owned 0700 folder
     std::string log{};
     std::string master_key{};
+    std::string tpm_socket{}; ///< of swtpm; empty: STATE_DIR/swtpm.sock
+    std::string tpm_state{};  ///< the emulated TPM's memory, kept between runs; empty: STATE_DIR/tpm
+    std::string tpm_log{};    ///< of swtpm; empty: no log
     bool operator==(const LaunchPaths&) const = default;
 };
 
