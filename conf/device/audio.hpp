@@ -27,11 +27,9 @@ struct AudioSettings {
     xml::Rest rest{};
     bool operator==(const AudioSettings&) const = default;
 };
-template <> inline constexpr auto fields<AudioSettings> = std::tuple{
-    xml::attr("frequency", &AudioSettings::frequency),
-    xml::attr("channels", &AudioSettings::channels),
-    xml::attr("format", &AudioSettings::format),
-};
+template <> inline constexpr auto fields<AudioSettings> =
+    xml::table(xml::attr("frequency", &AudioSettings::frequency),
+               xml::attr("channels", &AudioSettings::channels), xml::attr("format", &AudioSettings::format));
 
 /// <input> or <output>: the first five for every type, the rest as the type knows them.
 struct AudioSide {
@@ -49,23 +47,15 @@ struct AudioSide {
     xml::Rest rest{};
     bool operator==(const AudioSide&) const = default;
 };
-template <> inline constexpr auto fields<AudioSide> = std::tuple{
+template <> inline constexpr auto fields<AudioSide> = xml::table(
     xml::attr("mixingEngine", &AudioSide::mixing_engine),
-    xml::attr("fixedSettings", &AudioSide::fixed_settings),
-    xml::attr("voices", &AudioSide::voices),
-    xml::attr("bufferLength", &AudioSide::buffer_length),
-    xml::attr("name", &AudioSide::name),
-    xml::attr("streamName", &AudioSide::stream_name),
-    xml::attr("latency", &AudioSide::latency),
-    xml::attr("serverName", &AudioSide::server_name),
-    xml::attr("clientName", &AudioSide::client_name),
-    xml::attr("connectPorts", &AudioSide::connect_ports),
-    xml::attr("exactName", &AudioSide::exact_name),
-    xml::attr("dev", &AudioSide::dev),
-    xml::attr("bufferCount", &AudioSide::buffer_count),
-    xml::attr("tryPoll", &AudioSide::try_poll),
-    xml::child("settings", &AudioSide::settings),
-};
+    xml::attr("fixedSettings", &AudioSide::fixed_settings), xml::attr("voices", &AudioSide::voices),
+    xml::attr("bufferLength", &AudioSide::buffer_length), xml::attr("name", &AudioSide::name),
+    xml::attr("streamName", &AudioSide::stream_name), xml::attr("latency", &AudioSide::latency),
+    xml::attr("serverName", &AudioSide::server_name), xml::attr("clientName", &AudioSide::client_name),
+    xml::attr("connectPorts", &AudioSide::connect_ports), xml::attr("exactName", &AudioSide::exact_name),
+    xml::attr("dev", &AudioSide::dev), xml::attr("bufferCount", &AudioSide::buffer_count),
+    xml::attr("tryPoll", &AudioSide::try_poll), xml::child("settings", &AudioSide::settings));
 
 struct Audio {
     std::optional<std::uint32_t> id{};
@@ -80,19 +70,13 @@ struct Audio {
     xml::Rest rest{};
     bool operator==(const Audio&) const = default;
 };
-template <> inline constexpr auto fields<Audio> = std::tuple{
-    xml::attr("id", &Audio::id),
-    xml::attr("type", &Audio::type),
-    xml::attr("timerPeriod", &Audio::timer_period),
-    xml::attr("path", &Audio::path),
-    xml::attr("serverName", &Audio::server_name),
-    xml::attr("tryMMap", &Audio::try_mmap),
-    xml::attr("exclusive", &Audio::exclusive),
-    xml::attr("dspPolicy", &Audio::dsp_policy),
-    xml::attr("driver", &Audio::driver),
-    xml::child("input", &Audio::input),
-    xml::child("output", &Audio::output),
-};
+template <> inline constexpr auto fields<Audio> =
+    xml::table(xml::attr("id", &Audio::id), xml::attr("type", &Audio::type),
+               xml::attr("timerPeriod", &Audio::timer_period), xml::attr("path", &Audio::path),
+               xml::attr("serverName", &Audio::server_name), xml::attr("tryMMap", &Audio::try_mmap),
+               xml::attr("exclusive", &Audio::exclusive), xml::attr("dspPolicy", &Audio::dsp_policy),
+               xml::attr("driver", &Audio::driver), xml::child("input", &Audio::input),
+               xml::child("output", &Audio::output));
 template <> inline constexpr const char* element<Audio> = "audio";
 
 } // namespace cloister

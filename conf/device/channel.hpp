@@ -17,40 +17,33 @@ struct VirtioChannel {
     std::optional<ChannelState> state{}; ///< live only: did the guest open it
     bool operator==(const VirtioChannel&) const = default;
 };
-template <> inline constexpr auto fields<VirtioChannel> = std::tuple{
-    xml::attr("name", &VirtioChannel::name),
-    xml::live(xml::attr("state", &VirtioChannel::state)),
-};
+template <> inline constexpr auto fields<VirtioChannel> =
+    xml::table(xml::attr("name", &VirtioChannel::name), xml::live(xml::attr("state", &VirtioChannel::state)));
 
 struct GuestfwdChannel { ///< a TCP address inside the guest's user network
     std::optional<std::string> address{};
     std::optional<std::uint16_t> port{};
     bool operator==(const GuestfwdChannel&) const = default;
 };
-template <> inline constexpr auto fields<GuestfwdChannel> = std::tuple{
-    xml::attr("address", &GuestfwdChannel::address),
-    xml::attr("port", &GuestfwdChannel::port),
-};
+template <> inline constexpr auto fields<GuestfwdChannel> =
+    xml::table(xml::attr("address", &GuestfwdChannel::address), xml::attr("port", &GuestfwdChannel::port));
 
 struct XenChannel { ///< kept for round trips; QEMU guests are refused it
     std::optional<std::string> name{};
     std::optional<ChannelState> state{};
     bool operator==(const XenChannel&) const = default;
 };
-template <> inline constexpr auto fields<XenChannel> = std::tuple{
-    xml::attr("name", &XenChannel::name),
-    xml::live(xml::attr("state", &XenChannel::state)),
-};
+template <> inline constexpr auto fields<XenChannel> =
+    xml::table(xml::attr("name", &XenChannel::name), xml::live(xml::attr("state", &XenChannel::state)));
 
 struct ChannelTarget {
     std::variant<std::monostate, VirtioChannel, GuestfwdChannel, XenChannel> kind{};
     xml::Rest rest{};
     bool operator==(const ChannelTarget&) const = default;
 };
-template <> inline constexpr auto fields<ChannelTarget> = std::tuple{
-    xml::by_attr("type", &ChannelTarget::kind, xml::alt<VirtioChannel>("virtio"),
-                 xml::alt<GuestfwdChannel>("guestfwd"), xml::alt<XenChannel>("xen")),
-};
+template <> inline constexpr auto fields<ChannelTarget> =
+    xml::table(xml::by_attr("type", &ChannelTarget::kind, xml::alt<VirtioChannel>("virtio"),
+                            xml::alt<GuestfwdChannel>("guestfwd"), xml::alt<XenChannel>("xen")));
 
 struct Channel {
     Chardev chardev{};
@@ -60,12 +53,9 @@ struct Channel {
     xml::Rest rest{};
     bool operator==(const Channel&) const = default;
 };
-template <> inline constexpr auto fields<Channel> = std::tuple{
-    xml::embed(&Channel::chardev),
-    xml::child("log", &Channel::log),
-    xml::child("target", &Channel::target),
-    xml::embed(&Channel::info),
-};
+template <> inline constexpr auto fields<Channel> =
+    xml::table(xml::embed(&Channel::chardev), xml::child("log", &Channel::log),
+               xml::child("target", &Channel::target), xml::embed(&Channel::info));
 template <> inline constexpr const char* element<Channel> = "channel";
 
 } // namespace cloister

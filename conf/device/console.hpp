@@ -18,10 +18,8 @@ struct ConsoleTarget {
     xml::Rest rest{};
     bool operator==(const ConsoleTarget&) const = default;
 };
-template <> inline constexpr auto fields<ConsoleTarget> = std::tuple{
-    xml::attr("type", &ConsoleTarget::type),
-    xml::attr("port", &ConsoleTarget::port),
-};
+template <> inline constexpr auto fields<ConsoleTarget> =
+    xml::table(xml::attr("type", &ConsoleTarget::type), xml::attr("port", &ConsoleTarget::port));
 
 struct Console {
     Chardev chardev{};
@@ -32,11 +30,9 @@ struct Console {
     xml::Rest rest{};
     bool operator==(const Console&) const = default;
 };
-template <> inline constexpr auto fields<Console> = std::tuple{
-    xml::embed(&Console::chardev),    xml::live(xml::attr("tty", &Console::tty)),
-    xml::child("log", &Console::log), xml::child("target", &Console::target),
-    xml::embed(&Console::info),
-};
+template <> inline constexpr auto fields<Console> = xml::table(
+    xml::embed(&Console::chardev), xml::live(xml::attr("tty", &Console::tty)),
+    xml::child("log", &Console::log), xml::child("target", &Console::target), xml::embed(&Console::info));
 template <> inline constexpr const char* element<Console> = "console";
 
 } // namespace cloister

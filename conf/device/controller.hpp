@@ -22,14 +22,11 @@ struct ControllerDriver {
     xml::Rest rest{};
     bool operator==(const ControllerDriver&) const = default;
 };
-template <> inline constexpr auto fields<ControllerDriver> = std::tuple{
-    xml::attr("queues", &ControllerDriver::queues),
-    xml::attr("cmd_per_lun", &ControllerDriver::cmd_per_lun),
+template <> inline constexpr auto fields<ControllerDriver> = xml::table(
+    xml::attr("queues", &ControllerDriver::queues), xml::attr("cmd_per_lun", &ControllerDriver::cmd_per_lun),
     xml::attr("max_sectors", &ControllerDriver::max_sectors),
-    xml::attr("ioeventfd", &ControllerDriver::ioeventfd),
-    xml::attr("iothread", &ControllerDriver::iothread),
-    xml::embed(&ControllerDriver::virtio),
-};
+    xml::attr("ioeventfd", &ControllerDriver::ioeventfd), xml::attr("iothread", &ControllerDriver::iothread),
+    xml::embed(&ControllerDriver::virtio));
 
 /// Which QEMU device stands for a PCI controller: pcie-root-port, ioh3420, pxb-pcie …
 struct ControllerModelName {
@@ -38,7 +35,7 @@ struct ControllerModelName {
     bool operator==(const ControllerModelName&) const = default;
 };
 template <> inline constexpr auto fields<ControllerModelName> =
-    std::tuple{xml::attr("name", &ControllerModelName::name)};
+    xml::table(xml::attr("name", &ControllerModelName::name));
 
 struct ControllerTarget {
     std::optional<xml::Decimal> chassis_nr{}, chassis{};
@@ -49,15 +46,11 @@ struct ControllerTarget {
     xml::Rest rest{};
     bool operator==(const ControllerTarget&) const = default;
 };
-template <> inline constexpr auto fields<ControllerTarget> = std::tuple{
-    xml::attr("chassisNr", &ControllerTarget::chassis_nr),
-    xml::attr("chassis", &ControllerTarget::chassis),
-    xml::attr("port", &ControllerTarget::port),
-    xml::attr("busNr", &ControllerTarget::bus_nr),
-    xml::attr("index", &ControllerTarget::index),
-    xml::attr("hotplug", &ControllerTarget::hotplug),
-    xml::leaf("node", &ControllerTarget::node),
-};
+template <> inline constexpr auto fields<ControllerTarget> =
+    xml::table(xml::attr("chassisNr", &ControllerTarget::chassis_nr),
+               xml::attr("chassis", &ControllerTarget::chassis), xml::attr("port", &ControllerTarget::port),
+               xml::attr("busNr", &ControllerTarget::bus_nr), xml::attr("index", &ControllerTarget::index),
+               xml::attr("hotplug", &ControllerTarget::hotplug), xml::leaf("node", &ControllerTarget::node));
 
 struct ControllerMaster { ///< of USB companions: the first port that this one serves
     std::uint32_t startport = 0;
@@ -65,7 +58,7 @@ struct ControllerMaster { ///< of USB companions: the first port that this one s
     bool operator==(const ControllerMaster&) const = default;
 };
 template <> inline constexpr auto fields<ControllerMaster> =
-    std::tuple{xml::attr("startport", &ControllerMaster::startport)};
+    xml::table(xml::attr("startport", &ControllerMaster::startport));
 
 struct Controller {
     std::optional<ControllerType> type{};
@@ -98,21 +91,13 @@ inline constexpr auto controller_master = xml::special<Controller>(
             ++at;
         n.children.insert(at, xml::formatted(*v.master, "master", style));
     });
-template <> inline constexpr auto fields<Controller> = std::tuple{
-    xml::attr("type", &Controller::type),
-    xml::attr("index", &Controller::index),
-    xml::attr("model", &Controller::model),
-    xml::attr("ports", &Controller::ports),
-    xml::attr("vectors", &Controller::vectors),
-    xml::attr("maxGrantFrames", &Controller::max_grant_frames),
-    xml::attr("maxEventChannels", &Controller::max_event_channels),
-    xml::child("driver", &Controller::driver),
-    xml::child("model", &Controller::model_name),
-    xml::child("target", &Controller::target),
-    xml::child("pcihole64", &Controller::pcihole64),
-    xml::embed(&Controller::info),
-    controller_master,
-};
+template <> inline constexpr auto fields<Controller> = xml::table(
+    xml::attr("type", &Controller::type), xml::attr("index", &Controller::index),
+    xml::attr("model", &Controller::model), xml::attr("ports", &Controller::ports),
+    xml::attr("vectors", &Controller::vectors), xml::attr("maxGrantFrames", &Controller::max_grant_frames),
+    xml::attr("maxEventChannels", &Controller::max_event_channels), xml::child("driver", &Controller::driver),
+    xml::child("model", &Controller::model_name), xml::child("target", &Controller::target),
+    xml::child("pcihole64", &Controller::pcihole64), xml::embed(&Controller::info), controller_master);
 template <> inline constexpr const char* element<Controller> = "controller";
 
 } // namespace cloister

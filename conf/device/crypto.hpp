@@ -26,10 +26,8 @@ struct CryptoBackend {
     xml::Rest rest{};
     bool operator==(const CryptoBackend&) const = default;
 };
-template <> inline constexpr auto fields<CryptoBackend> = std::tuple{
-    xml::attr("model", &CryptoBackend::model),
-    xml::attr("queues", &CryptoBackend::queues),
-};
+template <> inline constexpr auto fields<CryptoBackend> =
+    xml::table(xml::attr("model", &CryptoBackend::model), xml::attr("queues", &CryptoBackend::queues));
 
 struct Crypto {
     CryptoModel model = CryptoModel::virtio;
@@ -40,11 +38,10 @@ struct Crypto {
     xml::Rest rest{};
     bool operator==(const Crypto&) const = default;
 };
-template <> inline constexpr auto fields<Crypto> = std::tuple{
-    xml::attr("model", &Crypto::model),      xml::attr("type", &Crypto::type),
-    xml::child("backend", &Crypto::backend), xml::embed(&Crypto::info),
-    xml::child("driver", &Crypto::driver),
-};
+template <> inline constexpr auto fields<Crypto> =
+    xml::table(xml::attr("model", &Crypto::model), xml::attr("type", &Crypto::type),
+               xml::child("backend", &Crypto::backend), xml::embed(&Crypto::info),
+               xml::child("driver", &Crypto::driver));
 template <> inline constexpr const char* element<Crypto> = "crypto";
 
 } // namespace cloister

@@ -64,24 +64,15 @@ struct DiskDriver {
     xml::Rest rest{};
     bool operator==(const DiskDriver&) const = default;
 };
-template <> inline constexpr auto fields<DiskDriver> = std::tuple{
-    xml::attr("name", &DiskDriver::name),
-    xml::attr("type", &DiskDriver::type),
-    xml::attr("cache", &DiskDriver::cache),
-    xml::attr("error_policy", &DiskDriver::error_policy),
-    xml::attr("rerror_policy", &DiskDriver::rerror_policy),
-    xml::attr("io", &DiskDriver::io),
-    xml::attr("ioeventfd", &DiskDriver::ioeventfd),
-    xml::attr("event_idx", &DiskDriver::event_idx),
-    xml::attr("copy_on_read", &DiskDriver::copy_on_read),
-    xml::attr("discard", &DiskDriver::discard),
-    xml::attr("iothread", &DiskDriver::iothread),
-    xml::attr("detect_zeroes", &DiskDriver::detect_zeroes),
-    xml::attr("queues", &DiskDriver::queues),
-    xml::attr("queue_size", &DiskDriver::queue_size),
-    xml::embed(&DiskDriver::virtio),
-    xml::child("metadata_cache", &DiskDriver::metadata_cache),
-};
+template <> inline constexpr auto fields<DiskDriver> = xml::table(
+    xml::attr("name", &DiskDriver::name), xml::attr("type", &DiskDriver::type),
+    xml::attr("cache", &DiskDriver::cache), xml::attr("error_policy", &DiskDriver::error_policy),
+    xml::attr("rerror_policy", &DiskDriver::rerror_policy), xml::attr("io", &DiskDriver::io),
+    xml::attr("ioeventfd", &DiskDriver::ioeventfd), xml::attr("event_idx", &DiskDriver::event_idx),
+    xml::attr("copy_on_read", &DiskDriver::copy_on_read), xml::attr("discard", &DiskDriver::discard),
+    xml::attr("iothread", &DiskDriver::iothread), xml::attr("detect_zeroes", &DiskDriver::detect_zeroes),
+    xml::attr("queues", &DiskDriver::queues), xml::attr("queue_size", &DiskDriver::queue_size),
+    xml::embed(&DiskDriver::virtio), xml::child("metadata_cache", &DiskDriver::metadata_cache));
 
 struct DiskTarget {
     std::optional<std::string> dev{}; ///< "vda": names the disk; its prefix and letters decide bus and order
@@ -92,13 +83,10 @@ struct DiskTarget {
     xml::Rest rest{};
     bool operator==(const DiskTarget&) const = default;
 };
-template <> inline constexpr auto fields<DiskTarget> = std::tuple{
-    xml::attr("dev", &DiskTarget::dev),
-    xml::attr("bus", &DiskTarget::bus),
-    xml::attr("tray", &DiskTarget::tray),
-    xml::attr("removable", &DiskTarget::removable),
-    xml::attr("rotation_rate", &DiskTarget::rotation_rate),
-};
+template <> inline constexpr auto fields<DiskTarget> =
+    xml::table(xml::attr("dev", &DiskTarget::dev), xml::attr("bus", &DiskTarget::bus),
+               xml::attr("tray", &DiskTarget::tray), xml::attr("removable", &DiskTarget::removable),
+               xml::attr("rotation_rate", &DiskTarget::rotation_rate));
 
 struct DiskGeometry {
     std::uint32_t cylinders = 0, heads = 0, sectors = 0;
@@ -106,23 +94,18 @@ struct DiskGeometry {
     xml::Rest rest{};
     bool operator==(const DiskGeometry&) const = default;
 };
-template <> inline constexpr auto fields<DiskGeometry> = std::tuple{
-    xml::attr("cyls", &DiskGeometry::cylinders),
-    xml::attr("heads", &DiskGeometry::heads),
-    xml::attr("secs", &DiskGeometry::sectors),
-    xml::attr("trans", &DiskGeometry::translation),
-};
+template <> inline constexpr auto fields<DiskGeometry> =
+    xml::table(xml::attr("cyls", &DiskGeometry::cylinders), xml::attr("heads", &DiskGeometry::heads),
+               xml::attr("secs", &DiskGeometry::sectors), xml::attr("trans", &DiskGeometry::translation));
 
 struct BlockIo { ///< bytes
     std::optional<std::uint32_t> logical{}, physical{}, discard_granularity{};
     xml::Rest rest{};
     bool operator==(const BlockIo&) const = default;
 };
-template <> inline constexpr auto fields<BlockIo> = std::tuple{
-    xml::attr("logical_block_size", &BlockIo::logical),
-    xml::attr("physical_block_size", &BlockIo::physical),
-    xml::attr("discard_granularity", &BlockIo::discard_granularity),
-};
+template <> inline constexpr auto fields<BlockIo> = xml::table(
+    xml::attr("logical_block_size", &BlockIo::logical), xml::attr("physical_block_size", &BlockIo::physical),
+    xml::attr("discard_granularity", &BlockIo::discard_granularity));
 
 /// Limits of one disk, or of a group of disks that share `group_name`. Bytes, operations, seconds.
 struct IoTune {
@@ -138,28 +121,23 @@ struct IoTune {
     xml::Rest rest{};
     bool operator==(const IoTune&) const = default;
 };
-template <> inline constexpr auto fields<IoTune> = std::tuple{
-    xml::leaf("total_bytes_sec", &IoTune::total_bytes),
-    xml::leaf("read_bytes_sec", &IoTune::read_bytes),
-    xml::leaf("write_bytes_sec", &IoTune::write_bytes),
-    xml::leaf("total_iops_sec", &IoTune::total_iops),
-    xml::leaf("read_iops_sec", &IoTune::read_iops),
-    xml::leaf("write_iops_sec", &IoTune::write_iops),
+template <> inline constexpr auto fields<IoTune> = xml::table(
+    xml::leaf("total_bytes_sec", &IoTune::total_bytes), xml::leaf("read_bytes_sec", &IoTune::read_bytes),
+    xml::leaf("write_bytes_sec", &IoTune::write_bytes), xml::leaf("total_iops_sec", &IoTune::total_iops),
+    xml::leaf("read_iops_sec", &IoTune::read_iops), xml::leaf("write_iops_sec", &IoTune::write_iops),
     xml::leaf("total_bytes_sec_max", &IoTune::total_bytes_max),
     xml::leaf("read_bytes_sec_max", &IoTune::read_bytes_max),
     xml::leaf("write_bytes_sec_max", &IoTune::write_bytes_max),
     xml::leaf("total_iops_sec_max", &IoTune::total_iops_max),
     xml::leaf("read_iops_sec_max", &IoTune::read_iops_max),
-    xml::leaf("write_iops_sec_max", &IoTune::write_iops_max),
-    xml::leaf("size_iops_sec", &IoTune::size_iops),
+    xml::leaf("write_iops_sec_max", &IoTune::write_iops_max), xml::leaf("size_iops_sec", &IoTune::size_iops),
     xml::leaf("group_name", &IoTune::group_name),
     xml::leaf("total_bytes_sec_max_length", &IoTune::total_bytes_max_length),
     xml::leaf("read_bytes_sec_max_length", &IoTune::read_bytes_max_length),
     xml::leaf("write_bytes_sec_max_length", &IoTune::write_bytes_max_length),
     xml::leaf("total_iops_sec_max_length", &IoTune::total_iops_max_length),
     xml::leaf("read_iops_sec_max_length", &IoTune::read_iops_max_length),
-    xml::leaf("write_iops_sec_max_length", &IoTune::write_iops_max_length),
-};
+    xml::leaf("write_iops_sec_max_length", &IoTune::write_iops_max_length));
 
 /// Changes are thrown away when the guest stops.
 struct TransientDisk {
@@ -168,7 +146,7 @@ struct TransientDisk {
     bool operator==(const TransientDisk&) const = default;
 };
 template <> inline constexpr auto fields<TransientDisk> =
-    std::tuple{xml::attr("shareBacking", &TransientDisk::share_backing)};
+    xml::table(xml::attr("shareBacking", &TransientDisk::share_backing));
 
 struct Disk {
     std::optional<SourceType> type{};      ///< file when absent
@@ -194,32 +172,17 @@ struct Disk {
     xml::Rest rest{};
     bool operator==(const Disk&) const = default;
 };
-template <> inline constexpr auto fields<Disk> = std::tuple{
-    xml::attr("type", &Disk::type),
-    xml::attr("device", &Disk::device),
-    xml::attr("model", &Disk::model),
-    xml::attr("rawio", &Disk::rawio),
-    xml::attr("sgio", &Disk::sgio),
-    xml::attr("snapshot", &Disk::snapshot),
-    xml::child("driver", &Disk::driver),
-    xml::child("auth", &Disk::auth),
-    xml::child("source", &Disk::source),
-    xml::child("backingStore", &Disk::backing_store),
-    xml::child("geometry", &Disk::geometry),
-    xml::child("blockio", &Disk::blockio),
-    xml::live(xml::child("mirror", &Disk::mirror)),
-    xml::child("target", &Disk::target),
-    xml::child("iotune", &Disk::iotune),
-    xml::flag("readonly", &Disk::readonly),
-    xml::flag("shareable", &Disk::shareable),
-    xml::child("transient", &Disk::transient),
-    xml::leaf("serial", &Disk::serial),
-    xml::leaf("wwn", &Disk::wwn),
-    xml::leaf("vendor", &Disk::vendor),
-    xml::leaf("product", &Disk::product),
-    xml::child("encryption", &Disk::encryption),
-    xml::embed(&Disk::info),
-};
+template <> inline constexpr auto fields<Disk> = xml::table(
+    xml::attr("type", &Disk::type), xml::attr("device", &Disk::device), xml::attr("model", &Disk::model),
+    xml::attr("rawio", &Disk::rawio), xml::attr("sgio", &Disk::sgio), xml::attr("snapshot", &Disk::snapshot),
+    xml::child("driver", &Disk::driver), xml::child("auth", &Disk::auth), xml::child("source", &Disk::source),
+    xml::child("backingStore", &Disk::backing_store), xml::child("geometry", &Disk::geometry),
+    xml::child("blockio", &Disk::blockio), xml::live(xml::child("mirror", &Disk::mirror)),
+    xml::child("target", &Disk::target), xml::child("iotune", &Disk::iotune),
+    xml::flag("readonly", &Disk::readonly), xml::flag("shareable", &Disk::shareable),
+    xml::child("transient", &Disk::transient), xml::leaf("serial", &Disk::serial),
+    xml::leaf("wwn", &Disk::wwn), xml::leaf("vendor", &Disk::vendor), xml::leaf("product", &Disk::product),
+    xml::child("encryption", &Disk::encryption), xml::embed(&Disk::info));
 template <> inline constexpr const char* element<Disk> = "disk";
 
 } // namespace cloister

@@ -56,40 +56,37 @@ struct FilesystemDriver {
     xml::Rest rest{};
     bool operator==(const FilesystemDriver&) const = default;
 };
-template <> inline constexpr auto fields<FilesystemDriver> = std::tuple{
-    xml::attr("type", &FilesystemDriver::type),         xml::attr("format", &FilesystemDriver::format),
+template <> inline constexpr auto fields<FilesystemDriver> = xml::table(
+    xml::attr("type", &FilesystemDriver::type), xml::attr("format", &FilesystemDriver::format),
     xml::attr("wrpolicy", &FilesystemDriver::wrpolicy), xml::attr("queue", &FilesystemDriver::queue),
-    xml::attr("name", &FilesystemDriver::name),         xml::embed(&FilesystemDriver::virtio),
-};
+    xml::attr("name", &FilesystemDriver::name), xml::embed(&FilesystemDriver::virtio));
 
 struct BinaryCache {
     std::optional<std::string> mode{}; ///< none, always
     xml::Rest rest{};
     bool operator==(const BinaryCache&) const = default;
 };
-template <> inline constexpr auto fields<BinaryCache> = std::tuple{xml::attr("mode", &BinaryCache::mode)};
+template <> inline constexpr auto fields<BinaryCache> = xml::table(xml::attr("mode", &BinaryCache::mode));
 struct BinarySandbox {
     std::optional<std::string> mode{}; ///< namespace, chroot
     xml::Rest rest{};
     bool operator==(const BinarySandbox&) const = default;
 };
-template <> inline constexpr auto fields<BinarySandbox> = std::tuple{xml::attr("mode", &BinarySandbox::mode)};
+template <> inline constexpr auto fields<BinarySandbox> = xml::table(xml::attr("mode", &BinarySandbox::mode));
 struct BinaryLock {
     std::optional<Switch> posix{}, flock{};
     xml::Rest rest{};
     bool operator==(const BinaryLock&) const = default;
 };
-template <> inline constexpr auto fields<BinaryLock> = std::tuple{
-    xml::attr("posix", &BinaryLock::posix),
-    xml::attr("flock", &BinaryLock::flock),
-};
+template <> inline constexpr auto fields<BinaryLock> =
+    xml::table(xml::attr("posix", &BinaryLock::posix), xml::attr("flock", &BinaryLock::flock));
 struct BinaryThreadPool {
     std::optional<std::uint32_t> size{};
     xml::Rest rest{};
     bool operator==(const BinaryThreadPool&) const = default;
 };
 template <> inline constexpr auto fields<BinaryThreadPool> =
-    std::tuple{xml::attr("size", &BinaryThreadPool::size)};
+    xml::table(xml::attr("size", &BinaryThreadPool::size));
 
 /// How virtiofsd runs.
 struct FilesystemBinary {
@@ -102,11 +99,10 @@ struct FilesystemBinary {
     xml::Rest rest{};
     bool operator==(const FilesystemBinary&) const = default;
 };
-template <> inline constexpr auto fields<FilesystemBinary> = std::tuple{
-    xml::attr("path", &FilesystemBinary::path),    xml::attr("xattr", &FilesystemBinary::xattr),
+template <> inline constexpr auto fields<FilesystemBinary> = xml::table(
+    xml::attr("path", &FilesystemBinary::path), xml::attr("xattr", &FilesystemBinary::xattr),
     xml::child("cache", &FilesystemBinary::cache), xml::child("sandbox", &FilesystemBinary::sandbox),
-    xml::child("lock", &FilesystemBinary::lock),   xml::child("thread_pool", &FilesystemBinary::thread_pool),
-};
+    xml::child("lock", &FilesystemBinary::lock), xml::child("thread_pool", &FilesystemBinary::thread_pool));
 
 struct FilesystemSource {
     std::optional<std::string> dev{}, dir{}, file{}, name{}, usage{}, units{}, pool{}, volume{};
@@ -114,13 +110,12 @@ struct FilesystemSource {
     xml::Rest rest{};
     bool operator==(const FilesystemSource&) const = default;
 };
-template <> inline constexpr auto fields<FilesystemSource> = std::tuple{
-    xml::attr("dev", &FilesystemSource::dev),       xml::attr("dir", &FilesystemSource::dir),
-    xml::attr("file", &FilesystemSource::file),     xml::attr("name", &FilesystemSource::name),
-    xml::attr("usage", &FilesystemSource::usage),   xml::attr("units", &FilesystemSource::units),
-    xml::attr("pool", &FilesystemSource::pool),     xml::attr("volume", &FilesystemSource::volume),
-    xml::attr("socket", &FilesystemSource::socket),
-};
+template <> inline constexpr auto fields<FilesystemSource> =
+    xml::table(xml::attr("dev", &FilesystemSource::dev), xml::attr("dir", &FilesystemSource::dir),
+               xml::attr("file", &FilesystemSource::file), xml::attr("name", &FilesystemSource::name),
+               xml::attr("usage", &FilesystemSource::usage), xml::attr("units", &FilesystemSource::units),
+               xml::attr("pool", &FilesystemSource::pool), xml::attr("volume", &FilesystemSource::volume),
+               xml::attr("socket", &FilesystemSource::socket));
 
 struct FilesystemTarget {
     std::optional<std::string> dir{}; ///< the tag that the guest mounts
@@ -128,7 +123,7 @@ struct FilesystemTarget {
     bool operator==(const FilesystemTarget&) const = default;
 };
 template <> inline constexpr auto fields<FilesystemTarget> =
-    std::tuple{xml::attr("dir", &FilesystemTarget::dir)};
+    xml::table(xml::attr("dir", &FilesystemTarget::dir));
 
 struct Filesystem {
     std::optional<FilesystemType> type{};   ///< mount when absent
@@ -146,22 +141,15 @@ struct Filesystem {
     xml::Rest rest{};
     bool operator==(const Filesystem&) const = default;
 };
-template <> inline constexpr auto fields<Filesystem> = std::tuple{
-    xml::attr("type", &Filesystem::type),
-    xml::attr("accessmode", &Filesystem::accessmode),
-    xml::attr("fmode", &Filesystem::fmode),
-    xml::attr("dmode", &Filesystem::dmode),
-    xml::attr("multidevs", &Filesystem::multidevs),
-    xml::attr("model", &Filesystem::model),
-    xml::child("driver", &Filesystem::driver),
-    xml::child("binary", &Filesystem::binary),
-    xml::child("source", &Filesystem::source),
-    xml::child("target", &Filesystem::target),
-    xml::flag("readonly", &Filesystem::readonly),
-    xml::child("space_hard_limit", &Filesystem::space_hard_limit),
-    xml::child("space_soft_limit", &Filesystem::space_soft_limit),
-    xml::embed(&Filesystem::info),
-};
+template <> inline constexpr auto fields<Filesystem> =
+    xml::table(xml::attr("type", &Filesystem::type), xml::attr("accessmode", &Filesystem::accessmode),
+               xml::attr("fmode", &Filesystem::fmode), xml::attr("dmode", &Filesystem::dmode),
+               xml::attr("multidevs", &Filesystem::multidevs), xml::attr("model", &Filesystem::model),
+               xml::child("driver", &Filesystem::driver), xml::child("binary", &Filesystem::binary),
+               xml::child("source", &Filesystem::source), xml::child("target", &Filesystem::target),
+               xml::flag("readonly", &Filesystem::readonly),
+               xml::child("space_hard_limit", &Filesystem::space_hard_limit),
+               xml::child("space_soft_limit", &Filesystem::space_soft_limit), xml::embed(&Filesystem::info));
 template <> inline constexpr const char* element<Filesystem> = "filesystem";
 
 } // namespace cloister

@@ -18,7 +18,7 @@ struct HexId { ///< <vendor id='0x046d'/>
     xml::Rest rest{};
     bool operator==(const HexId&) const = default;
 };
-template <> inline constexpr auto fields<HexId> = std::tuple{xml::attr("id", &HexId::id)};
+template <> inline constexpr auto fields<HexId> = xml::table(xml::attr("id", &HexId::id));
 
 struct HostUsbAddress {
     std::optional<xml::Decimal> bus{}, device{};
@@ -26,11 +26,9 @@ struct HostUsbAddress {
     xml::Rest rest{};
     bool operator==(const HostUsbAddress&) const = default;
 };
-template <> inline constexpr auto fields<HostUsbAddress> = std::tuple{
-    xml::attr("bus", &HostUsbAddress::bus),
-    xml::attr("device", &HostUsbAddress::device),
-    xml::attr("port", &HostUsbAddress::port),
-};
+template <> inline constexpr auto fields<HostUsbAddress> =
+    xml::table(xml::attr("bus", &HostUsbAddress::bus), xml::attr("device", &HostUsbAddress::device),
+               xml::attr("port", &HostUsbAddress::port));
 struct UsbHostSource {
     std::optional<std::string> startup_policy{}; ///< mandatory, requisite, optional
     std::optional<std::string> guest_reset{};    ///< on, off, uninitialized
@@ -40,26 +38,23 @@ struct UsbHostSource {
     xml::Rest rest{};
     bool operator==(const UsbHostSource&) const = default;
 };
-template <> inline constexpr auto fields<UsbHostSource> = std::tuple{
+template <> inline constexpr auto fields<UsbHostSource> = xml::table(
     xml::attr("startupPolicy", &UsbHostSource::startup_policy),
     xml::attr("guestReset", &UsbHostSource::guest_reset),
-    xml::live(xml::attr("missing", &UsbHostSource::missing)),
-    xml::child("vendor", &UsbHostSource::vendor),
-    xml::child("product", &UsbHostSource::product),
-    xml::child("address", &UsbHostSource::address),
-};
+    xml::live(xml::attr("missing", &UsbHostSource::missing)), xml::child("vendor", &UsbHostSource::vendor),
+    xml::child("product", &UsbHostSource::product), xml::child("address", &UsbHostSource::address));
 struct UsbHostdev {
     std::optional<UsbHostSource> source{};
     bool operator==(const UsbHostdev&) const = default;
 };
-template <> inline constexpr auto fields<UsbHostdev> = std::tuple{xml::child("source", &UsbHostdev::source)};
+template <> inline constexpr auto fields<UsbHostdev> = xml::table(xml::child("source", &UsbHostdev::source));
 
 struct HostdevDriver {
     std::optional<std::string> name{}; ///< vfio, kvm, xen
     xml::Rest rest{};
     bool operator==(const HostdevDriver&) const = default;
 };
-template <> inline constexpr auto fields<HostdevDriver> = std::tuple{xml::attr("name", &HostdevDriver::name)};
+template <> inline constexpr auto fields<HostdevDriver> = xml::table(xml::attr("name", &HostdevDriver::name));
 
 struct PciHostSource {
     std::optional<Switch> write_filtering{};
@@ -67,37 +62,32 @@ struct PciHostSource {
     xml::Rest rest{};
     bool operator==(const PciHostSource&) const = default;
 };
-template <> inline constexpr auto fields<PciHostSource> = std::tuple{
-    xml::attr("writeFiltering", &PciHostSource::write_filtering),
-    xml::child("address", &PciHostSource::address),
-};
+template <> inline constexpr auto fields<PciHostSource> =
+    xml::table(xml::attr("writeFiltering", &PciHostSource::write_filtering),
+               xml::child("address", &PciHostSource::address));
 struct PciHostdev {
     std::optional<HostdevDriver> driver{};
     std::optional<PciHostSource> source{};
     bool operator==(const PciHostdev&) const = default;
 };
-template <> inline constexpr auto fields<PciHostdev> = std::tuple{
-    xml::child("driver", &PciHostdev::driver),
-    xml::child("source", &PciHostdev::source),
-};
+template <> inline constexpr auto fields<PciHostdev> =
+    xml::table(xml::child("driver", &PciHostdev::driver), xml::child("source", &PciHostdev::source));
 
 struct ScsiAdapter {
     std::optional<std::string> name{}; ///< scsi_host0
     xml::Rest rest{};
     bool operator==(const ScsiAdapter&) const = default;
 };
-template <> inline constexpr auto fields<ScsiAdapter> = std::tuple{xml::attr("name", &ScsiAdapter::name)};
+template <> inline constexpr auto fields<ScsiAdapter> = xml::table(xml::attr("name", &ScsiAdapter::name));
 struct ScsiHostAddress {
     std::optional<xml::Decimal> bus{}, target{};
     std::optional<std::uint64_t> unit{};
     xml::Rest rest{};
     bool operator==(const ScsiHostAddress&) const = default;
 };
-template <> inline constexpr auto fields<ScsiHostAddress> = std::tuple{
-    xml::attr("bus", &ScsiHostAddress::bus),
-    xml::attr("target", &ScsiHostAddress::target),
-    xml::attr("unit", &ScsiHostAddress::unit),
-};
+template <> inline constexpr auto fields<ScsiHostAddress> =
+    xml::table(xml::attr("bus", &ScsiHostAddress::bus), xml::attr("target", &ScsiHostAddress::target),
+               xml::attr("unit", &ScsiHostAddress::unit));
 struct ScsiHostSource { ///< a unit of one of the host's adapters, or over iSCSI
     std::optional<std::string> protocol{}, name{};
     std::optional<ScsiAdapter> adapter{};
@@ -108,18 +98,17 @@ struct ScsiHostSource { ///< a unit of one of the host's adapters, or over iSCSI
     xml::Rest rest{};
     bool operator==(const ScsiHostSource&) const = default;
 };
-template <> inline constexpr auto fields<ScsiHostSource> = std::tuple{
-    xml::attr("protocol", &ScsiHostSource::protocol),    xml::attr("name", &ScsiHostSource::name),
-    xml::child("host", &ScsiHostSource::hosts),          xml::child("auth", &ScsiHostSource::auth),
+template <> inline constexpr auto fields<ScsiHostSource> = xml::table(
+    xml::attr("protocol", &ScsiHostSource::protocol), xml::attr("name", &ScsiHostSource::name),
+    xml::child("host", &ScsiHostSource::hosts), xml::child("auth", &ScsiHostSource::auth),
     xml::child("initiator", &ScsiHostSource::initiator), xml::child("adapter", &ScsiHostSource::adapter),
-    xml::child("address", &ScsiHostSource::address),
-};
+    xml::child("address", &ScsiHostSource::address));
 struct ScsiHostdev {
     std::optional<ScsiHostSource> source{};
     bool operator==(const ScsiHostdev&) const = default;
 };
 template <> inline constexpr auto fields<ScsiHostdev> =
-    std::tuple{xml::child("source", &ScsiHostdev::source)};
+    xml::table(xml::child("source", &ScsiHostdev::source));
 
 struct VhostScsiSource {
     std::optional<std::string> protocol{}; ///< vhost
@@ -127,36 +116,34 @@ struct VhostScsiSource {
     xml::Rest rest{};
     bool operator==(const VhostScsiSource&) const = default;
 };
-template <> inline constexpr auto fields<VhostScsiSource> = std::tuple{
-    xml::attr("protocol", &VhostScsiSource::protocol),
-    xml::attr("wwpn", &VhostScsiSource::wwpn),
-};
+template <> inline constexpr auto fields<VhostScsiSource> =
+    xml::table(xml::attr("protocol", &VhostScsiSource::protocol), xml::attr("wwpn", &VhostScsiSource::wwpn));
 struct VhostScsiHostdev {
     std::optional<VhostScsiSource> source{};
     bool operator==(const VhostScsiHostdev&) const = default;
 };
 template <> inline constexpr auto fields<VhostScsiHostdev> =
-    std::tuple{xml::child("source", &VhostScsiHostdev::source)};
+    xml::table(xml::child("source", &VhostScsiHostdev::source));
 
 struct MdevAddress {
     std::optional<Uuid> uuid{};
     xml::Rest rest{};
     bool operator==(const MdevAddress&) const = default;
 };
-template <> inline constexpr auto fields<MdevAddress> = std::tuple{xml::attr("uuid", &MdevAddress::uuid)};
+template <> inline constexpr auto fields<MdevAddress> = xml::table(xml::attr("uuid", &MdevAddress::uuid));
 struct MdevSource {
     std::optional<MdevAddress> address{};
     xml::Rest rest{};
     bool operator==(const MdevSource&) const = default;
 };
 template <> inline constexpr auto fields<MdevSource> =
-    std::tuple{xml::child("address", &MdevSource::address)};
+    xml::table(xml::child("address", &MdevSource::address));
 struct MdevHostdev {
     std::optional<MdevSource> source{};
     bool operator==(const MdevHostdev&) const = default;
 };
 template <> inline constexpr auto fields<MdevHostdev> =
-    std::tuple{xml::child("source", &MdevHostdev::source)};
+    xml::table(xml::child("source", &MdevHostdev::source));
 
 struct Hostdev {
     std::optional<HostdevMode> mode{};
@@ -172,22 +159,16 @@ struct Hostdev {
     xml::Rest rest{};
     bool operator==(const Hostdev&) const = default;
 };
-template <> inline constexpr auto fields<Hostdev> = std::tuple{
-    xml::attr("mode", &Hostdev::mode),
-    xml::by_attr("type", &Hostdev::host, xml::alt<UsbHostdev>("usb"), xml::alt<PciHostdev>("pci"),
-                 xml::alt<ScsiHostdev>("scsi"), xml::alt<VhostScsiHostdev>("scsi_host"),
-                 xml::alt<MdevHostdev>("mdev")),
-    xml::attr("managed", &Hostdev::managed),
-    xml::attr("sgio", &Hostdev::sgio),
-    xml::attr("rawio", &Hostdev::rawio),
-    xml::attr("model", &Hostdev::model),
-    xml::attr("display", &Hostdev::display),
-    xml::attr("ramfb", &Hostdev::ramfb),
-    xml::child("teaming", &Hostdev::teaming),
-    xml::flag("readonly", &Hostdev::readonly),
-    xml::flag("shareable", &Hostdev::shareable),
-    xml::embed(&Hostdev::info),
-};
+template <> inline constexpr auto fields<Hostdev> =
+    xml::table(xml::attr("mode", &Hostdev::mode),
+               xml::by_attr("type", &Hostdev::host, xml::alt<UsbHostdev>("usb"), xml::alt<PciHostdev>("pci"),
+                            xml::alt<ScsiHostdev>("scsi"), xml::alt<VhostScsiHostdev>("scsi_host"),
+                            xml::alt<MdevHostdev>("mdev")),
+               xml::attr("managed", &Hostdev::managed), xml::attr("sgio", &Hostdev::sgio),
+               xml::attr("rawio", &Hostdev::rawio), xml::attr("model", &Hostdev::model),
+               xml::attr("display", &Hostdev::display), xml::attr("ramfb", &Hostdev::ramfb),
+               xml::child("teaming", &Hostdev::teaming), xml::flag("readonly", &Hostdev::readonly),
+               xml::flag("shareable", &Hostdev::shareable), xml::embed(&Hostdev::info));
 template <> inline constexpr const char* element<Hostdev> = "hostdev";
 
 } // namespace cloister

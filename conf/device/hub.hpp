@@ -17,7 +17,7 @@ struct Hub {
     bool operator==(const Hub&) const = default;
 };
 template <> inline constexpr auto fields<Hub> =
-    std::tuple{xml::attr("type", &Hub::type), xml::embed(&Hub::info)};
+    xml::table(xml::attr("type", &Hub::type), xml::embed(&Hub::info));
 template <> inline constexpr const char* element<Hub> = "hub";
 
 } // namespace cloister

@@ -40,11 +40,10 @@ struct InputSource {
     xml::Rest rest{};
     bool operator==(const InputSource&) const = default;
 };
-template <> inline constexpr auto fields<InputSource> = std::tuple{
-    xml::attr("evdev", &InputSource::evdev),   xml::attr("dev", &InputSource::dev),
-    xml::attr("grab", &InputSource::grab),     xml::attr("grabToggle", &InputSource::grab_toggle),
-    xml::attr("repeat", &InputSource::repeat),
-};
+template <> inline constexpr auto fields<InputSource> =
+    xml::table(xml::attr("evdev", &InputSource::evdev), xml::attr("dev", &InputSource::dev),
+               xml::attr("grab", &InputSource::grab), xml::attr("grabToggle", &InputSource::grab_toggle),
+               xml::attr("repeat", &InputSource::repeat));
 
 struct Input {
     InputType type = InputType::mouse;
@@ -56,11 +55,9 @@ struct Input {
     xml::Rest rest{};
     bool operator==(const Input&) const = default;
 };
-template <> inline constexpr auto fields<Input> = std::tuple{
-    xml::attr("type", &Input::type),      xml::attr("bus", &Input::bus),
-    xml::attr("model", &Input::model),    xml::child("driver", &Input::driver),
-    xml::child("source", &Input::source), xml::embed(&Input::info),
-};
+template <> inline constexpr auto fields<Input> = xml::table(
+    xml::attr("type", &Input::type), xml::attr("bus", &Input::bus), xml::attr("model", &Input::model),
+    xml::child("driver", &Input::driver), xml::child("source", &Input::source), xml::embed(&Input::info));
 template <> inline constexpr const char* element<Input> = "input";
 
 } // namespace cloister

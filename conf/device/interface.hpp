@@ -35,11 +35,9 @@ struct InterfaceMac {
     xml::Rest rest{};
     bool operator==(const InterfaceMac&) const = default;
 };
-template <> inline constexpr auto fields<InterfaceMac> = std::tuple{
-    xml::attr("address", &InterfaceMac::address),
-    xml::attr("type", &InterfaceMac::type),
-    xml::attr("check", &InterfaceMac::check),
-};
+template <> inline constexpr auto fields<InterfaceMac> =
+    xml::table(xml::attr("address", &InterfaceMac::address), xml::attr("type", &InterfaceMac::type),
+               xml::attr("check", &InterfaceMac::check));
 
 struct IpAddress { ///< <ip address=… family=… prefix=… peer=…/>
     std::string address{};
@@ -47,21 +45,18 @@ struct IpAddress { ///< <ip address=… family=… prefix=… peer=…/>
     xml::Rest rest{};
     bool operator==(const IpAddress&) const = default;
 };
-template <> inline constexpr auto fields<IpAddress> = std::tuple{
-    xml::attr("address", &IpAddress::address), xml::attr("family", &IpAddress::family),
-    xml::attr("netmask", &IpAddress::netmask), xml::attr("prefix", &IpAddress::prefix),
-    xml::attr("peer", &IpAddress::peer),
-};
+template <> inline constexpr auto fields<IpAddress> =
+    xml::table(xml::attr("address", &IpAddress::address), xml::attr("family", &IpAddress::family),
+               xml::attr("netmask", &IpAddress::netmask), xml::attr("prefix", &IpAddress::prefix),
+               xml::attr("peer", &IpAddress::peer));
 
 struct LocalEnd { ///< of udp tunnels
     std::optional<std::string> address{}, port{};
     xml::Rest rest{};
     bool operator==(const LocalEnd&) const = default;
 };
-template <> inline constexpr auto fields<LocalEnd> = std::tuple{
-    xml::attr("address", &LocalEnd::address),
-    xml::attr("port", &LocalEnd::port),
-};
+template <> inline constexpr auto fields<LocalEnd> =
+    xml::table(xml::attr("address", &LocalEnd::address), xml::attr("port", &LocalEnd::port));
 
 /// <source>: the attributes of every InterfaceType side by side.
 struct InterfaceSource {
@@ -79,24 +74,15 @@ struct InterfaceSource {
     xml::Rest rest{};
     bool operator==(const InterfaceSource&) const = default;
 };
-template <> inline constexpr auto fields<InterfaceSource> = std::tuple{
-    xml::attr("network", &InterfaceSource::network),
-    xml::attr("portgroup", &InterfaceSource::portgroup),
-    xml::attr("portid", &InterfaceSource::portid),
-    xml::attr("bridge", &InterfaceSource::bridge),
-    xml::attr("dev", &InterfaceSource::dev),
-    xml::attr("address", &InterfaceSource::address_attribute),
-    xml::attr("port", &InterfaceSource::port),
-    xml::attr("type", &InterfaceSource::type),
-    xml::attr("path", &InterfaceSource::path),
-    xml::attr("mode", &InterfaceSource::mode),
-    xml::attr("name", &InterfaceSource::name),
-    xml::attr("managed", &InterfaceSource::managed),
-    xml::child("address", &InterfaceSource::address),
-    xml::child("local", &InterfaceSource::local),
-    xml::child("ip", &InterfaceSource::ips),
-    xml::child("reconnect", &InterfaceSource::reconnect),
-};
+template <> inline constexpr auto fields<InterfaceSource> = xml::table(
+    xml::attr("network", &InterfaceSource::network), xml::attr("portgroup", &InterfaceSource::portgroup),
+    xml::attr("portid", &InterfaceSource::portid), xml::attr("bridge", &InterfaceSource::bridge),
+    xml::attr("dev", &InterfaceSource::dev), xml::attr("address", &InterfaceSource::address_attribute),
+    xml::attr("port", &InterfaceSource::port), xml::attr("type", &InterfaceSource::type),
+    xml::attr("path", &InterfaceSource::path), xml::attr("mode", &InterfaceSource::mode),
+    xml::attr("name", &InterfaceSource::name), xml::attr("managed", &InterfaceSource::managed),
+    xml::child("address", &InterfaceSource::address), xml::child("local", &InterfaceSource::local),
+    xml::child("ip", &InterfaceSource::ips), xml::child("reconnect", &InterfaceSource::reconnect));
 
 struct VlanTag {
     std::uint32_t id = 0;
@@ -104,20 +90,16 @@ struct VlanTag {
     xml::Rest rest{};
     bool operator==(const VlanTag&) const = default;
 };
-template <> inline constexpr auto fields<VlanTag> = std::tuple{
-    xml::attr("id", &VlanTag::id),
-    xml::attr("nativeMode", &VlanTag::native_mode),
-};
+template <> inline constexpr auto fields<VlanTag> =
+    xml::table(xml::attr("id", &VlanTag::id), xml::attr("nativeMode", &VlanTag::native_mode));
 struct Vlan {
     std::optional<YesNo> trunk{};
     std::vector<VlanTag> tags{};
     xml::Rest rest{};
     bool operator==(const Vlan&) const = default;
 };
-template <> inline constexpr auto fields<Vlan> = std::tuple{
-    xml::attr("trunk", &Vlan::trunk),
-    xml::child("tag", &Vlan::tags),
-};
+template <> inline constexpr auto fields<Vlan> =
+    xml::table(xml::attr("trunk", &Vlan::trunk), xml::child("tag", &Vlan::tags));
 
 struct VirtualPortParameters {
     std::optional<std::string> managerid{}, typeid_{}, typeidversion{}, instanceid{}, interfaceid{},
@@ -125,45 +107,37 @@ struct VirtualPortParameters {
     xml::Rest rest{};
     bool operator==(const VirtualPortParameters&) const = default;
 };
-template <> inline constexpr auto fields<VirtualPortParameters> = std::tuple{
-    xml::attr("managerid", &VirtualPortParameters::managerid),
-    xml::attr("typeid", &VirtualPortParameters::typeid_),
-    xml::attr("typeidversion", &VirtualPortParameters::typeidversion),
-    xml::attr("instanceid", &VirtualPortParameters::instanceid),
-    xml::attr("interfaceid", &VirtualPortParameters::interfaceid),
-    xml::attr("profileid", &VirtualPortParameters::profileid),
-};
+template <> inline constexpr auto fields<VirtualPortParameters> =
+    xml::table(xml::attr("managerid", &VirtualPortParameters::managerid),
+               xml::attr("typeid", &VirtualPortParameters::typeid_),
+               xml::attr("typeidversion", &VirtualPortParameters::typeidversion),
+               xml::attr("instanceid", &VirtualPortParameters::instanceid),
+               xml::attr("interfaceid", &VirtualPortParameters::interfaceid),
+               xml::attr("profileid", &VirtualPortParameters::profileid));
 struct VirtualPort {
     std::optional<std::string> type{}; ///< openvswitch, 802.1Qbg, 802.1Qbh, midonet
     std::optional<VirtualPortParameters> parameters{};
     xml::Rest rest{};
     bool operator==(const VirtualPort&) const = default;
 };
-template <> inline constexpr auto fields<VirtualPort> = std::tuple{
-    xml::attr("type", &VirtualPort::type),
-    xml::child("parameters", &VirtualPort::parameters),
-};
+template <> inline constexpr auto fields<VirtualPort> =
+    xml::table(xml::attr("type", &VirtualPort::type), xml::child("parameters", &VirtualPort::parameters));
 
 struct BandwidthLimits { ///< KiB/s; burst in KiB
     std::optional<std::uint64_t> average{}, peak{}, burst{}, floor{};
     xml::Rest rest{};
     bool operator==(const BandwidthLimits&) const = default;
 };
-template <> inline constexpr auto fields<BandwidthLimits> = std::tuple{
-    xml::attr("average", &BandwidthLimits::average),
-    xml::attr("peak", &BandwidthLimits::peak),
-    xml::attr("floor", &BandwidthLimits::floor),
-    xml::attr("burst", &BandwidthLimits::burst),
-};
+template <> inline constexpr auto fields<BandwidthLimits> =
+    xml::table(xml::attr("average", &BandwidthLimits::average), xml::attr("peak", &BandwidthLimits::peak),
+               xml::attr("floor", &BandwidthLimits::floor), xml::attr("burst", &BandwidthLimits::burst));
 struct Bandwidth {
     std::optional<BandwidthLimits> inbound{}, outbound{};
     xml::Rest rest{};
     bool operator==(const Bandwidth&) const = default;
 };
-template <> inline constexpr auto fields<Bandwidth> = std::tuple{
-    xml::child("inbound", &Bandwidth::inbound),
-    xml::child("outbound", &Bandwidth::outbound),
-};
+template <> inline constexpr auto fields<Bandwidth> =
+    xml::table(xml::child("inbound", &Bandwidth::inbound), xml::child("outbound", &Bandwidth::outbound));
 
 struct PortOptions {
     std::optional<YesNo> isolated{};
@@ -171,14 +145,14 @@ struct PortOptions {
     bool operator==(const PortOptions&) const = default;
 };
 template <> inline constexpr auto fields<PortOptions> =
-    std::tuple{xml::attr("isolated", &PortOptions::isolated)};
+    xml::table(xml::attr("isolated", &PortOptions::isolated));
 
 struct ScriptPath {
     std::string path{};
     xml::Rest rest{};
     bool operator==(const ScriptPath&) const = default;
 };
-template <> inline constexpr auto fields<ScriptPath> = std::tuple{xml::attr("path", &ScriptPath::path)};
+template <> inline constexpr auto fields<ScriptPath> = xml::table(xml::attr("path", &ScriptPath::path));
 
 struct InterfaceTarget {
     std::optional<std::string> dev{}; ///< the tap; "vnet%d" and the like are taken as absent
@@ -186,20 +160,16 @@ struct InterfaceTarget {
     xml::Rest rest{};
     bool operator==(const InterfaceTarget&) const = default;
 };
-template <> inline constexpr auto fields<InterfaceTarget> = std::tuple{
-    xml::attr("dev", &InterfaceTarget::dev),
-    xml::attr("managed", &InterfaceTarget::managed),
-};
+template <> inline constexpr auto fields<InterfaceTarget> =
+    xml::table(xml::attr("dev", &InterfaceTarget::dev), xml::attr("managed", &InterfaceTarget::managed));
 
 struct GuestDev { ///< name of the card inside of a container
     std::optional<std::string> dev{}, actual{};
     xml::Rest rest{};
     bool operator==(const GuestDev&) const = default;
 };
-template <> inline constexpr auto fields<GuestDev> = std::tuple{
-    xml::attr("dev", &GuestDev::dev),
-    xml::attr("actual", &GuestDev::actual),
-};
+template <> inline constexpr auto fields<GuestDev> =
+    xml::table(xml::attr("dev", &GuestDev::dev), xml::attr("actual", &GuestDev::actual));
 
 struct InterfaceModel {
     std::optional<std::string> type{}; ///< virtio, e1000, rtl8139 …: the name of a QEMU device
@@ -207,7 +177,7 @@ struct InterfaceModel {
     bool operator==(const InterfaceModel&) const = default;
 };
 template <> inline constexpr auto fields<InterfaceModel> =
-    std::tuple{xml::attr("type", &InterfaceModel::type)};
+    xml::table(xml::attr("type", &InterfaceModel::type));
 
 /// Offloads: <host> for the tap's end, <guest> for the card's.
 struct Offloads {
@@ -215,15 +185,10 @@ struct Offloads {
     xml::Rest rest{};
     bool operator==(const Offloads&) const = default;
 };
-template <> inline constexpr auto fields<Offloads> = std::tuple{
-    xml::attr("csum", &Offloads::csum),
-    xml::attr("gso", &Offloads::gso),
-    xml::attr("tso4", &Offloads::tso4),
-    xml::attr("tso6", &Offloads::tso6),
-    xml::attr("ecn", &Offloads::ecn),
-    xml::attr("ufo", &Offloads::ufo),
-    xml::attr("mrg_rxbuf", &Offloads::mrg_rxbuf),
-};
+template <> inline constexpr auto fields<Offloads> = xml::table(
+    xml::attr("csum", &Offloads::csum), xml::attr("gso", &Offloads::gso), xml::attr("tso4", &Offloads::tso4),
+    xml::attr("tso6", &Offloads::tso6), xml::attr("ecn", &Offloads::ecn), xml::attr("ufo", &Offloads::ufo),
+    xml::attr("mrg_rxbuf", &Offloads::mrg_rxbuf));
 
 struct InterfaceDriver {
     std::optional<std::string> name{};   ///< qemu, vhost (hostdev: vfio)
@@ -236,20 +201,14 @@ struct InterfaceDriver {
     xml::Rest rest{};
     bool operator==(const InterfaceDriver&) const = default;
 };
-template <> inline constexpr auto fields<InterfaceDriver> = std::tuple{
-    xml::attr("name", &InterfaceDriver::name),
-    xml::attr("txmode", &InterfaceDriver::txmode),
-    xml::attr("ioeventfd", &InterfaceDriver::ioeventfd),
-    xml::attr("event_idx", &InterfaceDriver::event_idx),
+template <> inline constexpr auto fields<InterfaceDriver> = xml::table(
+    xml::attr("name", &InterfaceDriver::name), xml::attr("txmode", &InterfaceDriver::txmode),
+    xml::attr("ioeventfd", &InterfaceDriver::ioeventfd), xml::attr("event_idx", &InterfaceDriver::event_idx),
     xml::attr("queues", &InterfaceDriver::queues),
     xml::attr("rx_queue_size", &InterfaceDriver::rx_queue_size),
-    xml::attr("tx_queue_size", &InterfaceDriver::tx_queue_size),
-    xml::attr("rss", &InterfaceDriver::rss),
-    xml::attr("rss_hash_report", &InterfaceDriver::rss_hash_report),
-    xml::embed(&InterfaceDriver::virtio),
-    xml::child("host", &InterfaceDriver::host),
-    xml::child("guest", &InterfaceDriver::guest),
-};
+    xml::attr("tx_queue_size", &InterfaceDriver::tx_queue_size), xml::attr("rss", &InterfaceDriver::rss),
+    xml::attr("rss_hash_report", &InterfaceDriver::rss_hash_report), xml::embed(&InterfaceDriver::virtio),
+    xml::child("host", &InterfaceDriver::host), xml::child("guest", &InterfaceDriver::guest));
 
 struct InterfaceBackend {
     std::optional<std::string> tap{}, vhost{}; ///< instead of /dev/net/tun and /dev/vhost-net
@@ -258,32 +217,25 @@ struct InterfaceBackend {
     xml::Rest rest{};
     bool operator==(const InterfaceBackend&) const = default;
 };
-template <> inline constexpr auto fields<InterfaceBackend> = std::tuple{
-    xml::attr("type", &InterfaceBackend::type),
-    xml::attr("tap", &InterfaceBackend::tap),
-    xml::attr("vhost", &InterfaceBackend::vhost),
-    xml::attr("logFile", &InterfaceBackend::log_file),
-};
+template <> inline constexpr auto fields<InterfaceBackend> = xml::table(
+    xml::attr("type", &InterfaceBackend::type), xml::attr("tap", &InterfaceBackend::tap),
+    xml::attr("vhost", &InterfaceBackend::vhost), xml::attr("logFile", &InterfaceBackend::log_file));
 
 struct FilterParameter {
     std::string name{}, value{};
     xml::Rest rest{};
     bool operator==(const FilterParameter&) const = default;
 };
-template <> inline constexpr auto fields<FilterParameter> = std::tuple{
-    xml::attr("name", &FilterParameter::name),
-    xml::attr("value", &FilterParameter::value),
-};
+template <> inline constexpr auto fields<FilterParameter> =
+    xml::table(xml::attr("name", &FilterParameter::name), xml::attr("value", &FilterParameter::value));
 struct FilterRef {
     std::string filter{};
     std::vector<FilterParameter> parameters{};
     xml::Rest rest{};
     bool operator==(const FilterRef&) const = default;
 };
-template <> inline constexpr auto fields<FilterRef> = std::tuple{
-    xml::attr("filter", &FilterRef::filter),
-    xml::child("parameter", &FilterRef::parameters),
-};
+template <> inline constexpr auto fields<FilterRef> =
+    xml::table(xml::attr("filter", &FilterRef::filter), xml::child("parameter", &FilterRef::parameters));
 
 struct InterfaceTune {
     std::optional<std::uint64_t> sndbuf{};
@@ -291,7 +243,7 @@ struct InterfaceTune {
     bool operator==(const InterfaceTune&) const = default;
 };
 template <> inline constexpr auto fields<InterfaceTune> =
-    std::tuple{xml::leaf("sndbuf", &InterfaceTune::sndbuf)};
+    xml::table(xml::leaf("sndbuf", &InterfaceTune::sndbuf));
 
 /// Fail-over between a virtio card and an assigned one.
 struct Teaming {
@@ -300,10 +252,8 @@ struct Teaming {
     xml::Rest rest{};
     bool operator==(const Teaming&) const = default;
 };
-template <> inline constexpr auto fields<Teaming> = std::tuple{
-    xml::attr("type", &Teaming::type),
-    xml::attr("persistent", &Teaming::persistent),
-};
+template <> inline constexpr auto fields<Teaming> =
+    xml::table(xml::attr("type", &Teaming::type), xml::attr("persistent", &Teaming::persistent));
 
 enum class LinkStateValue { up, down };
 template <> inline constexpr auto names<LinkStateValue> = make_names<LinkStateValue>({"up", "down"});
@@ -314,44 +264,43 @@ struct LinkState {
     xml::Rest rest{};
     bool operator==(const LinkState&) const = default;
 };
-template <> inline constexpr auto fields<LinkState> = std::tuple{xml::attr("state", &LinkState::state)};
+template <> inline constexpr auto fields<LinkState> = xml::table(xml::attr("state", &LinkState::state));
 
 struct Mtu {
     std::uint32_t size = 0;
     xml::Rest rest{};
     bool operator==(const Mtu&) const = default;
 };
-template <> inline constexpr auto fields<Mtu> = std::tuple{xml::attr("size", &Mtu::size)};
+template <> inline constexpr auto fields<Mtu> = xml::table(xml::attr("size", &Mtu::size));
 
 struct CoalesceFrames {
     std::optional<std::uint32_t> max{};
     xml::Rest rest{};
     bool operator==(const CoalesceFrames&) const = default;
 };
-template <> inline constexpr auto fields<CoalesceFrames> = std::tuple{xml::attr("max", &CoalesceFrames::max)};
+template <> inline constexpr auto fields<CoalesceFrames> = xml::table(xml::attr("max", &CoalesceFrames::max));
 struct CoalesceRx {
     std::optional<CoalesceFrames> frames{};
     xml::Rest rest{};
     bool operator==(const CoalesceRx&) const = default;
 };
-template <> inline constexpr auto fields<CoalesceRx> = std::tuple{xml::child("frames", &CoalesceRx::frames)};
+template <> inline constexpr auto fields<CoalesceRx> = xml::table(xml::child("frames", &CoalesceRx::frames));
 struct Coalesce {
     std::optional<CoalesceRx> rx{};
     xml::Rest rest{};
     bool operator==(const Coalesce&) const = default;
 };
-template <> inline constexpr auto fields<Coalesce> = std::tuple{xml::child("rx", &Coalesce::rx)};
+template <> inline constexpr auto fields<Coalesce> = xml::table(xml::child("rx", &Coalesce::rx));
 
 struct Route {
     std::optional<std::string> family{}, address{}, netmask{}, prefix{}, gateway{}, metric{};
     xml::Rest rest{};
     bool operator==(const Route&) const = default;
 };
-template <> inline constexpr auto fields<Route> = std::tuple{
-    xml::attr("family", &Route::family),   xml::attr("address", &Route::address),
-    xml::attr("netmask", &Route::netmask), xml::attr("prefix", &Route::prefix),
-    xml::attr("gateway", &Route::gateway), xml::attr("metric", &Route::metric),
-};
+template <> inline constexpr auto fields<Route> =
+    xml::table(xml::attr("family", &Route::family), xml::attr("address", &Route::address),
+               xml::attr("netmask", &Route::netmask), xml::attr("prefix", &Route::prefix),
+               xml::attr("gateway", &Route::gateway), xml::attr("metric", &Route::metric));
 
 struct Interface {
     std::optional<InterfaceType> type{}; ///< user when absent
@@ -381,33 +330,20 @@ struct Interface {
     xml::Rest rest{};
     bool operator==(const Interface&) const = default;
 };
-template <> inline constexpr auto fields<Interface> = std::tuple{
-    xml::attr("type", &Interface::type),
-    xml::attr("managed", &Interface::managed),
-    xml::attr("trustGuestRxFilters", &Interface::trust_guest_rx_filters),
-    xml::child("mac", &Interface::mac),
-    xml::child("source", &Interface::source),
-    xml::child("vlan", &Interface::vlan),
-    xml::child("virtualport", &Interface::virtualport),
-    xml::child("bandwidth", &Interface::bandwidth),
-    xml::child("port", &Interface::port),
-    xml::child("ip", &Interface::ips),
-    xml::child("route", &Interface::routes),
-    xml::child("script", &Interface::script),
-    xml::child("downscript", &Interface::downscript),
-    xml::child("target", &Interface::target),
-    xml::child("guest", &Interface::guest),
-    xml::child("model", &Interface::model),
-    xml::child("driver", &Interface::driver),
-    xml::child("backend", &Interface::backend),
-    xml::child("filterref", &Interface::filterref),
-    xml::child("tune", &Interface::tune),
-    xml::child("teaming", &Interface::teaming),
-    xml::child("link", &Interface::link),
-    xml::child("mtu", &Interface::mtu),
-    xml::child("coalesce", &Interface::coalesce),
-    xml::embed(&Interface::info),
-};
+template <> inline constexpr auto fields<Interface> =
+    xml::table(xml::attr("type", &Interface::type), xml::attr("managed", &Interface::managed),
+               xml::attr("trustGuestRxFilters", &Interface::trust_guest_rx_filters),
+               xml::child("mac", &Interface::mac), xml::child("source", &Interface::source),
+               xml::child("vlan", &Interface::vlan), xml::child("virtualport", &Interface::virtualport),
+               xml::child("bandwidth", &Interface::bandwidth), xml::child("port", &Interface::port),
+               xml::child("ip", &Interface::ips), xml::child("route", &Interface::routes),
+               xml::child("script", &Interface::script), xml::child("downscript", &Interface::downscript),
+               xml::child("target", &Interface::target), xml::child("guest", &Interface::guest),
+               xml::child("model", &Interface::model), xml::child("driver", &Interface::driver),
+               xml::child("backend", &Interface::backend), xml::child("filterref", &Interface::filterref),
+               xml::child("tune", &Interface::tune), xml::child("teaming", &Interface::teaming),
+               xml::child("link", &Interface::link), xml::child("mtu", &Interface::mtu),
+               xml::child("coalesce", &Interface::coalesce), xml::embed(&Interface::info));
 template <> inline constexpr const char* element<Interface> = "interface";
 
 } // namespace cloister

@@ -16,11 +16,10 @@ struct IommuDriver {
     xml::Rest rest{};
     bool operator==(const IommuDriver&) const = default;
 };
-template <> inline constexpr auto fields<IommuDriver> = std::tuple{
-    xml::attr("intremap", &IommuDriver::intremap), xml::attr("caching_mode", &IommuDriver::caching_mode),
-    xml::attr("eim", &IommuDriver::eim),           xml::attr("iotlb", &IommuDriver::iotlb),
-    xml::attr("aw_bits", &IommuDriver::aw_bits),
-};
+template <> inline constexpr auto fields<IommuDriver> =
+    xml::table(xml::attr("intremap", &IommuDriver::intremap),
+               xml::attr("caching_mode", &IommuDriver::caching_mode), xml::attr("eim", &IommuDriver::eim),
+               xml::attr("iotlb", &IommuDriver::iotlb), xml::attr("aw_bits", &IommuDriver::aw_bits));
 
 struct Iommu {
     IommuModel model = IommuModel::intel;
@@ -29,11 +28,8 @@ struct Iommu {
     xml::Rest rest{};
     bool operator==(const Iommu&) const = default;
 };
-template <> inline constexpr auto fields<Iommu> = std::tuple{
-    xml::attr("model", &Iommu::model),
-    xml::child("driver", &Iommu::driver),
-    xml::embed(&Iommu::info),
-};
+template <> inline constexpr auto fields<Iommu> = xml::table(
+    xml::attr("model", &Iommu::model), xml::child("driver", &Iommu::driver), xml::embed(&Iommu::info));
 template <> inline constexpr const char* element<Iommu> = "iommu";
 
 } // namespace cloister

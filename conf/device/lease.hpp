@@ -12,10 +12,8 @@ struct LeaseTarget {
     xml::Rest rest{};
     bool operator==(const LeaseTarget&) const = default;
 };
-template <> inline constexpr auto fields<LeaseTarget> = std::tuple{
-    xml::attr("path", &LeaseTarget::path),
-    xml::attr("offset", &LeaseTarget::offset),
-};
+template <> inline constexpr auto fields<LeaseTarget> =
+    xml::table(xml::attr("path", &LeaseTarget::path), xml::attr("offset", &LeaseTarget::offset));
 
 struct Lease {
     std::optional<std::string> lockspace{}, key{};
@@ -23,11 +21,9 @@ struct Lease {
     xml::Rest rest{};
     bool operator==(const Lease&) const = default;
 };
-template <> inline constexpr auto fields<Lease> = std::tuple{
-    xml::leaf("lockspace", &Lease::lockspace),
-    xml::leaf("key", &Lease::key),
-    xml::child("target", &Lease::target),
-};
+template <> inline constexpr auto fields<Lease> =
+    xml::table(xml::leaf("lockspace", &Lease::lockspace), xml::leaf("key", &Lease::key),
+               xml::child("target", &Lease::target));
 template <> inline constexpr const char* element<Lease> = "lease";
 
 } // namespace cloister

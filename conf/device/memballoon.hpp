@@ -18,7 +18,7 @@ struct BalloonStats {
     bool operator==(const BalloonStats&) const = default;
 };
 template <> inline constexpr auto fields<BalloonStats> =
-    std::tuple{xml::attr("period", &BalloonStats::period)};
+    xml::table(xml::attr("period", &BalloonStats::period));
 
 struct Memballoon {
     BalloonModel model = BalloonModel::virtio;
@@ -29,14 +29,10 @@ struct Memballoon {
     xml::Rest rest{};
     bool operator==(const Memballoon&) const = default;
 };
-template <> inline constexpr auto fields<Memballoon> = std::tuple{
-    xml::attr("model", &Memballoon::model),
-    xml::attr("autodeflate", &Memballoon::autodeflate),
-    xml::attr("freePageReporting", &Memballoon::free_page_reporting),
-    xml::child("stats", &Memballoon::stats),
-    xml::embed(&Memballoon::info),
-    xml::child("driver", &Memballoon::driver),
-};
+template <> inline constexpr auto fields<Memballoon> = xml::table(
+    xml::attr("model", &Memballoon::model), xml::attr("autodeflate", &Memballoon::autodeflate),
+    xml::attr("freePageReporting", &Memballoon::free_page_reporting), xml::child("stats", &Memballoon::stats),
+    xml::embed(&Memballoon::info), xml::child("driver", &Memballoon::driver));
 template <> inline constexpr const char* element<Memballoon> = "memballoon";
 
 } // namespace cloister

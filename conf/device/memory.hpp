@@ -26,20 +26,17 @@ struct MemoryModuleSource {
     xml::Rest rest{};
     bool operator==(const MemoryModuleSource&) const = default;
 };
-template <> inline constexpr auto fields<MemoryModuleSource> = std::tuple{
+template <> inline constexpr auto fields<MemoryModuleSource> = xml::table(
     xml::leaf("nodemask", &MemoryModuleSource::nodemask),
-    xml::child("pagesize", &MemoryModuleSource::pagesize),
-    xml::leaf("path", &MemoryModuleSource::path),
-    xml::child("alignsize", &MemoryModuleSource::alignsize),
-    xml::flag("pmem", &MemoryModuleSource::pmem),
-};
+    xml::child("pagesize", &MemoryModuleSource::pagesize), xml::leaf("path", &MemoryModuleSource::path),
+    xml::child("alignsize", &MemoryModuleSource::alignsize), xml::flag("pmem", &MemoryModuleSource::pmem));
 
 struct NvdimmLabel {
     KibSize size{};
     xml::Rest rest{};
     bool operator==(const NvdimmLabel&) const = default;
 };
-template <> inline constexpr auto fields<NvdimmLabel> = std::tuple{xml::child("size", &NvdimmLabel::size)};
+template <> inline constexpr auto fields<NvdimmLabel> = xml::table(xml::child("size", &NvdimmLabel::size));
 
 struct MemoryModuleTarget {
     std::optional<KibSize> size{};
@@ -51,15 +48,11 @@ struct MemoryModuleTarget {
     xml::Rest rest{};
     bool operator==(const MemoryModuleTarget&) const = default;
 };
-template <> inline constexpr auto fields<MemoryModuleTarget> = std::tuple{
-    xml::child("size", &MemoryModuleTarget::size),
-    xml::leaf("node", &MemoryModuleTarget::node),
-    xml::child("block", &MemoryModuleTarget::block),
-    xml::child("requested", &MemoryModuleTarget::requested),
+template <> inline constexpr auto fields<MemoryModuleTarget> = xml::table(
+    xml::child("size", &MemoryModuleTarget::size), xml::leaf("node", &MemoryModuleTarget::node),
+    xml::child("block", &MemoryModuleTarget::block), xml::child("requested", &MemoryModuleTarget::requested),
     xml::live(xml::child("current", &MemoryModuleTarget::current)),
-    xml::child("label", &MemoryModuleTarget::label),
-    xml::flag("readonly", &MemoryModuleTarget::readonly),
-};
+    xml::child("label", &MemoryModuleTarget::label), xml::flag("readonly", &MemoryModuleTarget::readonly));
 
 struct MemoryModule {
     MemoryModel model = MemoryModel::dimm;
@@ -72,15 +65,11 @@ struct MemoryModule {
     xml::Rest rest{};
     bool operator==(const MemoryModule&) const = default;
 };
-template <> inline constexpr auto fields<MemoryModule> = std::tuple{
-    xml::attr("model", &MemoryModule::model),
-    xml::attr("access", &MemoryModule::access),
-    xml::attr("discard", &MemoryModule::discard),
-    xml::leaf("uuid", &MemoryModule::uuid),
-    xml::child("source", &MemoryModule::source),
-    xml::child("target", &MemoryModule::target),
-    xml::embed(&MemoryModule::info),
-};
+template <> inline constexpr auto fields<MemoryModule> =
+    xml::table(xml::attr("model", &MemoryModule::model), xml::attr("access", &MemoryModule::access),
+               xml::attr("discard", &MemoryModule::discard), xml::leaf("uuid", &MemoryModule::uuid),
+               xml::child("source", &MemoryModule::source), xml::child("target", &MemoryModule::target),
+               xml::embed(&MemoryModule::info));
 template <> inline constexpr const char* element<MemoryModule> = "memory";
 
 } // namespace cloister

@@ -11,7 +11,7 @@ struct Nvram {
     xml::Rest rest{};
     bool operator==(const Nvram&) const = default;
 };
-template <> inline constexpr auto fields<Nvram> = std::tuple{xml::embed(&Nvram::info)};
+template <> inline constexpr auto fields<Nvram> = xml::table(xml::embed(&Nvram::info));
 template <> inline constexpr const char* element<Nvram> = "nvram";
 
 } // namespace cloister

@@ -17,10 +17,8 @@ struct Panic {
     xml::Rest rest{};
     bool operator==(const Panic&) const = default;
 };
-template <> inline constexpr auto fields<Panic> = std::tuple{
-    xml::attr("model", &Panic::model),
-    xml::embed(&Panic::info),
-};
+template <> inline constexpr auto fields<Panic> =
+    xml::table(xml::attr("model", &Panic::model), xml::embed(&Panic::info));
 template <> inline constexpr const char* element<Panic> = "panic";
 
 } // namespace cloister

@@ -13,7 +13,7 @@ struct ParallelTarget {
     bool operator==(const ParallelTarget&) const = default;
 };
 template <> inline constexpr auto fields<ParallelTarget> =
-    std::tuple{xml::attr("port", &ParallelTarget::port)};
+    xml::table(xml::attr("port", &ParallelTarget::port));
 
 struct Parallel {
     Chardev chardev{};
@@ -23,12 +23,9 @@ struct Parallel {
     xml::Rest rest{};
     bool operator==(const Parallel&) const = default;
 };
-template <> inline constexpr auto fields<Parallel> = std::tuple{
-    xml::embed(&Parallel::chardev),
-    xml::child("log", &Parallel::log),
-    xml::child("target", &Parallel::target),
-    xml::embed(&Parallel::info),
-};
+template <> inline constexpr auto fields<Parallel> =
+    xml::table(xml::embed(&Parallel::chardev), xml::child("log", &Parallel::log),
+               xml::child("target", &Parallel::target), xml::embed(&Parallel::info));
 template <> inline constexpr const char* element<Parallel> = "parallel";
 
 } // namespace cloister

@@ -18,11 +18,8 @@ struct Redirdev {
     xml::Rest rest{};
     bool operator==(const Redirdev&) const = default;
 };
-template <> inline constexpr auto fields<Redirdev> = std::tuple{
-    xml::attr("bus", &Redirdev::bus),
-    xml::embed(&Redirdev::chardev),
-    xml::embed(&Redirdev::info),
-};
+template <> inline constexpr auto fields<Redirdev> =
+    xml::table(xml::attr("bus", &Redirdev::bus), xml::embed(&Redirdev::chardev), xml::embed(&Redirdev::info));
 template <> inline constexpr const char* element<Redirdev> = "redirdev";
 
 } // namespace cloister

@@ -14,18 +14,17 @@ struct RedirRule { ///< absent: any
     xml::Rest rest{};
     bool operator==(const RedirRule&) const = default;
 };
-template <> inline constexpr auto fields<RedirRule> = std::tuple{
-    xml::attr("class", &RedirRule::usb_class), xml::attr("vendor", &RedirRule::vendor),
-    xml::attr("product", &RedirRule::product), xml::attr("version", &RedirRule::version),
-    xml::attr("allow", &RedirRule::allow),
-};
+template <> inline constexpr auto fields<RedirRule> =
+    xml::table(xml::attr("class", &RedirRule::usb_class), xml::attr("vendor", &RedirRule::vendor),
+               xml::attr("product", &RedirRule::product), xml::attr("version", &RedirRule::version),
+               xml::attr("allow", &RedirRule::allow));
 
 struct RedirFilter {
     std::vector<RedirRule> rules{}; ///< the first that fits decides
     xml::Rest rest{};
     bool operator==(const RedirFilter&) const = default;
 };
-template <> inline constexpr auto fields<RedirFilter> = std::tuple{xml::child("usbdev", &RedirFilter::rules)};
+template <> inline constexpr auto fields<RedirFilter> = xml::table(xml::child("usbdev", &RedirFilter::rules));
 template <> inline constexpr const char* element<RedirFilter> = "redirfilter";
 
 } // namespace cloister

@@ -19,30 +19,28 @@ struct RngRate {
     xml::Rest rest{};
     bool operator==(const RngRate&) const = default;
 };
-template <> inline constexpr auto fields<RngRate> = std::tuple{
-    xml::attr("bytes", &RngRate::bytes),
-    xml::attr("period", &RngRate::period_ms),
-};
+template <> inline constexpr auto fields<RngRate> =
+    xml::table(xml::attr("bytes", &RngRate::bytes), xml::attr("period", &RngRate::period_ms));
 
 struct RngRandom { ///< reads a host character device
     std::optional<std::string> path{};
     xml::Rest rest{};
     bool operator==(const RngRandom&) const = default;
 };
-template <> inline constexpr auto fields<RngRandom> = std::tuple{xml::content(&RngRandom::path)};
+template <> inline constexpr auto fields<RngRandom> = xml::table(xml::content(&RngRandom::path));
 
 struct RngBuiltin { ///< QEMU's own generator: needs nothing from the host
     xml::Rest rest{};
     bool operator==(const RngBuiltin&) const = default;
 };
-template <> inline constexpr auto fields<RngBuiltin> = std::tuple{};
+template <> inline constexpr auto fields<RngBuiltin> = xml::table();
 
 struct RngEgd { ///< asks an entropy gathering daemon
     Chardev chardev{};
     xml::Rest rest{};
     bool operator==(const RngEgd&) const = default;
 };
-template <> inline constexpr auto fields<RngEgd> = std::tuple{xml::embed(&RngEgd::chardev)};
+template <> inline constexpr auto fields<RngEgd> = xml::table(xml::embed(&RngEgd::chardev));
 
 struct Rng {
     RngModel model = RngModel::virtio;
@@ -53,14 +51,11 @@ struct Rng {
     xml::Rest rest{};
     bool operator==(const Rng&) const = default;
 };
-template <> inline constexpr auto fields<Rng> = std::tuple{
-    xml::attr("model", &Rng::model),
-    xml::child("rate", &Rng::rate),
-    xml::one_of("backend", "model", &Rng::backend, xml::alt<RngRandom>("random"), xml::alt<RngEgd>("egd"),
-                xml::alt<RngBuiltin>("builtin")),
-    xml::child("driver", &Rng::driver),
-    xml::embed(&Rng::info),
-};
+template <> inline constexpr auto fields<Rng> =
+    xml::table(xml::attr("model", &Rng::model), xml::child("rate", &Rng::rate),
+               xml::one_of("backend", "model", &Rng::backend, xml::alt<RngRandom>("random"),
+                           xml::alt<RngEgd>("egd"), xml::alt<RngBuiltin>("builtin")),
+               xml::child("driver", &Rng::driver), xml::embed(&Rng::info));
 template <> inline constexpr const char* element<Rng> = "rng";
 
 } // namespace cloister

@@ -26,7 +26,7 @@ struct SerialModel {
     xml::Rest rest{};
     bool operator==(const SerialModel&) const = default;
 };
-template <> inline constexpr auto fields<SerialModel> = std::tuple{xml::attr("name", &SerialModel::name)};
+template <> inline constexpr auto fields<SerialModel> = xml::table(xml::attr("name", &SerialModel::name));
 
 struct SerialTarget {
     std::optional<SerialTargetType> type{};
@@ -35,11 +35,9 @@ struct SerialTarget {
     xml::Rest rest{};
     bool operator==(const SerialTarget&) const = default;
 };
-template <> inline constexpr auto fields<SerialTarget> = std::tuple{
-    xml::attr("type", &SerialTarget::type),
-    xml::attr("port", &SerialTarget::port),
-    xml::child("model", &SerialTarget::model),
-};
+template <> inline constexpr auto fields<SerialTarget> =
+    xml::table(xml::attr("type", &SerialTarget::type), xml::attr("port", &SerialTarget::port),
+               xml::child("model", &SerialTarget::model));
 
 struct Serial {
     Chardev chardev{};
@@ -49,12 +47,9 @@ struct Serial {
     xml::Rest rest{};
     bool operator==(const Serial&) const = default;
 };
-template <> inline constexpr auto fields<Serial> = std::tuple{
-    xml::embed(&Serial::chardev),
-    xml::child("log", &Serial::log),
-    xml::child("target", &Serial::target),
-    xml::embed(&Serial::info),
-};
+template <> inline constexpr auto fields<Serial> =
+    xml::table(xml::embed(&Serial::chardev), xml::child("log", &Serial::log),
+               xml::child("target", &Serial::target), xml::embed(&Serial::info));
 template <> inline constexpr const char* element<Serial> = "serial";
 
 } // namespace cloister

@@ -21,14 +21,14 @@ struct ShmemModel {
     xml::Rest rest{};
     bool operator==(const ShmemModel&) const = default;
 };
-template <> inline constexpr auto fields<ShmemModel> = std::tuple{xml::attr("type", &ShmemModel::type)};
+template <> inline constexpr auto fields<ShmemModel> = xml::table(xml::attr("type", &ShmemModel::type));
 
 struct ShmemServer {
     std::optional<std::string> path{};
     xml::Rest rest{};
     bool operator==(const ShmemServer&) const = default;
 };
-template <> inline constexpr auto fields<ShmemServer> = std::tuple{xml::attr("path", &ShmemServer::path)};
+template <> inline constexpr auto fields<ShmemServer> = xml::table(xml::attr("path", &ShmemServer::path));
 
 struct ShmemMsi {
     std::optional<std::uint32_t> vectors{};
@@ -36,10 +36,8 @@ struct ShmemMsi {
     xml::Rest rest{};
     bool operator==(const ShmemMsi&) const = default;
 };
-template <> inline constexpr auto fields<ShmemMsi> = std::tuple{
-    xml::attr("vectors", &ShmemMsi::vectors),
-    xml::attr("ioeventfd", &ShmemMsi::ioeventfd),
-};
+template <> inline constexpr auto fields<ShmemMsi> =
+    xml::table(xml::attr("vectors", &ShmemMsi::vectors), xml::attr("ioeventfd", &ShmemMsi::ioeventfd));
 
 struct Shmem {
     std::string name{}; ///< below /dev/shm
@@ -52,15 +50,10 @@ struct Shmem {
     xml::Rest rest{};
     bool operator==(const Shmem&) const = default;
 };
-template <> inline constexpr auto fields<Shmem> = std::tuple{
-    xml::attr("name", &Shmem::name),
-    xml::attr("role", &Shmem::role),
-    xml::child("model", &Shmem::model),
-    xml::child("size", &Shmem::size),
-    xml::child("server", &Shmem::server),
-    xml::child("msi", &Shmem::msi),
-    xml::embed(&Shmem::info),
-};
+template <> inline constexpr auto fields<Shmem> = xml::table(
+    xml::attr("name", &Shmem::name), xml::attr("role", &Shmem::role), xml::child("model", &Shmem::model),
+    xml::child("size", &Shmem::size), xml::child("server", &Shmem::server), xml::child("msi", &Shmem::msi),
+    xml::embed(&Shmem::info));
 template <> inline constexpr const char* element<Shmem> = "shmem";
 
 } // namespace cloister

@@ -20,7 +20,7 @@ struct SoundCodec {
     xml::Rest rest{};
     bool operator==(const SoundCodec&) const = default;
 };
-template <> inline constexpr auto fields<SoundCodec> = std::tuple{xml::attr("type", &SoundCodec::type)};
+template <> inline constexpr auto fields<SoundCodec> = xml::table(xml::attr("type", &SoundCodec::type));
 
 /// Which <audio> backend a sound card or a display uses.
 struct AudioRef {
@@ -28,7 +28,7 @@ struct AudioRef {
     xml::Rest rest{};
     bool operator==(const AudioRef&) const = default;
 };
-template <> inline constexpr auto fields<AudioRef> = std::tuple{xml::attr("id", &AudioRef::id)};
+template <> inline constexpr auto fields<AudioRef> = xml::table(xml::attr("id", &AudioRef::id));
 
 struct Sound {
     SoundModel model = SoundModel::sb16;
@@ -39,13 +39,9 @@ struct Sound {
     xml::Rest rest{};
     bool operator==(const Sound&) const = default;
 };
-template <> inline constexpr auto fields<Sound> = std::tuple{
-    xml::attr("model", &Sound::model),
-    xml::attr("multichannel", &Sound::multichannel),
-    xml::child("codec", &Sound::codecs),
-    xml::child("audio", &Sound::audio),
-    xml::embed(&Sound::info),
-};
+template <> inline constexpr auto fields<Sound> = xml::table(
+    xml::attr("model", &Sound::model), xml::attr("multichannel", &Sound::multichannel),
+    xml::child("codec", &Sound::codecs), xml::child("audio", &Sound::audio), xml::embed(&Sound::info));
 template <> inline constexpr const char* element<Sound> = "sound";
 
 } // namespace cloister

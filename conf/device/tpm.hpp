@@ -20,7 +20,7 @@ struct TpmDevice {
     xml::Rest rest{};
     bool operator==(const TpmDevice&) const = default;
 };
-template <> inline constexpr auto fields<TpmDevice> = std::tuple{xml::attr("path", &TpmDevice::path)};
+template <> inline constexpr auto fields<TpmDevice> = xml::table(xml::attr("path", &TpmDevice::path));
 
 struct TpmPassthrough {
     std::optional<TpmDevice> device{}; ///< /dev/tpm0 when absent
@@ -28,7 +28,7 @@ struct TpmPassthrough {
     bool operator==(const TpmPassthrough&) const = default;
 };
 template <> inline constexpr auto fields<TpmPassthrough> =
-    std::tuple{xml::child("device", &TpmPassthrough::device)};
+    xml::table(xml::child("device", &TpmPassthrough::device));
 
 struct TpmEncryption {
     Uuid secret{};
@@ -36,19 +36,16 @@ struct TpmEncryption {
     bool operator==(const TpmEncryption&) const = default;
 };
 template <> inline constexpr auto fields<TpmEncryption> =
-    std::tuple{xml::attr("secret", &TpmEncryption::secret)};
+    xml::table(xml::attr("secret", &TpmEncryption::secret));
 
 struct PcrBanks {
     bool sha1 = false, sha256 = false, sha384 = false, sha512 = false;
     xml::Rest rest{};
     bool operator==(const PcrBanks&) const = default;
 };
-template <> inline constexpr auto fields<PcrBanks> = std::tuple{
-    xml::flag("sha1", &PcrBanks::sha1),
-    xml::flag("sha256", &PcrBanks::sha256),
-    xml::flag("sha384", &PcrBanks::sha384),
-    xml::flag("sha512", &PcrBanks::sha512),
-};
+template <> inline constexpr auto fields<PcrBanks> =
+    xml::table(xml::flag("sha1", &PcrBanks::sha1), xml::flag("sha256", &PcrBanks::sha256),
+               xml::flag("sha384", &PcrBanks::sha384), xml::flag("sha512", &PcrBanks::sha512));
 
 struct TpmEmulator {
     std::optional<TpmVersion> version{};
@@ -58,12 +55,11 @@ struct TpmEmulator {
     xml::Rest rest{};
     bool operator==(const TpmEmulator&) const = default;
 };
-template <> inline constexpr auto fields<TpmEmulator> = std::tuple{
-    xml::attr("version", &TpmEmulator::version),
-    xml::attr("persistent_state", &TpmEmulator::persistent_state),
-    xml::child("encryption", &TpmEmulator::encryption),
-    xml::child("active_pcr_banks", &TpmEmulator::active_pcr_banks),
-};
+template <> inline constexpr auto fields<TpmEmulator> =
+    xml::table(xml::attr("version", &TpmEmulator::version),
+               xml::attr("persistent_state", &TpmEmulator::persistent_state),
+               xml::child("encryption", &TpmEmulator::encryption),
+               xml::child("active_pcr_banks", &TpmEmulator::active_pcr_banks));
 
 struct TpmExternalSource {
     std::string type{}; ///< "unix"
@@ -72,18 +68,16 @@ struct TpmExternalSource {
     xml::Rest rest{};
     bool operator==(const TpmExternalSource&) const = default;
 };
-template <> inline constexpr auto fields<TpmExternalSource> = std::tuple{
-    xml::attr("type", &TpmExternalSource::type),
-    xml::attr("mode", &TpmExternalSource::mode),
-    xml::attr("path", &TpmExternalSource::path),
-};
+template <> inline constexpr auto fields<TpmExternalSource> =
+    xml::table(xml::attr("type", &TpmExternalSource::type), xml::attr("mode", &TpmExternalSource::mode),
+               xml::attr("path", &TpmExternalSource::path));
 struct TpmExternal { ///< an emulator that somebody else started
     std::optional<TpmExternalSource> source{};
     xml::Rest rest{};
     bool operator==(const TpmExternal&) const = default;
 };
 template <> inline constexpr auto fields<TpmExternal> =
-    std::tuple{xml::child("source", &TpmExternal::source)};
+    xml::table(xml::child("source", &TpmExternal::source));
 
 struct Tpm {
     std::optional<TpmModel> model{};
@@ -92,12 +86,11 @@ struct Tpm {
     xml::Rest rest{};
     bool operator==(const Tpm&) const = default;
 };
-template <> inline constexpr auto fields<Tpm> = std::tuple{
-    xml::attr("model", &Tpm::model),
-    xml::one_of("backend", "type", &Tpm::backend, xml::alt<TpmPassthrough>("passthrough"),
-                xml::alt<TpmEmulator>("emulator"), xml::alt<TpmExternal>("external")),
-    xml::embed(&Tpm::info),
-};
+template <> inline constexpr auto fields<Tpm> =
+    xml::table(xml::attr("model", &Tpm::model),
+               xml::one_of("backend", "type", &Tpm::backend, xml::alt<TpmPassthrough>("passthrough"),
+                           xml::alt<TpmEmulator>("emulator"), xml::alt<TpmExternal>("external")),
+               xml::embed(&Tpm::info));
 template <> inline constexpr const char* element<Tpm> = "tpm";
 
 } // namespace cloister

@@ -34,21 +34,17 @@ struct VideoAcceleration {
     xml::Rest rest{};
     bool operator==(const VideoAcceleration&) const = default;
 };
-template <> inline constexpr auto fields<VideoAcceleration> = std::tuple{
-    xml::attr("accel2d", &VideoAcceleration::accel2d),
-    xml::attr("accel3d", &VideoAcceleration::accel3d),
-    xml::attr("rendernode", &VideoAcceleration::rendernode),
-};
+template <> inline constexpr auto fields<VideoAcceleration> = xml::table(
+    xml::attr("accel2d", &VideoAcceleration::accel2d), xml::attr("accel3d", &VideoAcceleration::accel3d),
+    xml::attr("rendernode", &VideoAcceleration::rendernode));
 
 struct VideoResolution {
     std::uint32_t x = 0, y = 0;
     xml::Rest rest{};
     bool operator==(const VideoResolution&) const = default;
 };
-template <> inline constexpr auto fields<VideoResolution> = std::tuple{
-    xml::attr("x", &VideoResolution::x),
-    xml::attr("y", &VideoResolution::y),
-};
+template <> inline constexpr auto fields<VideoResolution> =
+    xml::table(xml::attr("x", &VideoResolution::x), xml::attr("y", &VideoResolution::y));
 
 struct VideoModel {
     std::optional<VideoType> type{};
@@ -61,18 +57,12 @@ struct VideoModel {
     xml::Rest rest{};
     bool operator==(const VideoModel&) const = default;
 };
-template <> inline constexpr auto fields<VideoModel> = std::tuple{
-    xml::attr("type", &VideoModel::type),
-    xml::attr("ram", &VideoModel::ram),
-    xml::attr("vram", &VideoModel::vram),
-    xml::attr("vram64", &VideoModel::vram64),
-    xml::attr("vgamem", &VideoModel::vgamem),
-    xml::attr("heads", &VideoModel::heads),
-    xml::attr("blob", &VideoModel::blob),
-    xml::attr("primary", &VideoModel::primary),
-    xml::child("acceleration", &VideoModel::acceleration),
-    xml::child("resolution", &VideoModel::resolution),
-};
+template <> inline constexpr auto fields<VideoModel> = xml::table(
+    xml::attr("type", &VideoModel::type), xml::attr("ram", &VideoModel::ram),
+    xml::attr("vram", &VideoModel::vram), xml::attr("vram64", &VideoModel::vram64),
+    xml::attr("vgamem", &VideoModel::vgamem), xml::attr("heads", &VideoModel::heads),
+    xml::attr("blob", &VideoModel::blob), xml::attr("primary", &VideoModel::primary),
+    xml::child("acceleration", &VideoModel::acceleration), xml::child("resolution", &VideoModel::resolution));
 
 enum class VideoBackend { qemu, vhostuser };
 template <> inline constexpr auto names<VideoBackend> = make_names<VideoBackend>({"qemu", "vhostuser"});
@@ -84,10 +74,8 @@ struct VideoDriver {
     xml::Rest rest{};
     bool operator==(const VideoDriver&) const = default;
 };
-template <> inline constexpr auto fields<VideoDriver> = std::tuple{
-    xml::embed(&VideoDriver::options),
-    xml::attr("name", &VideoDriver::name),
-};
+template <> inline constexpr auto fields<VideoDriver> =
+    xml::table(xml::embed(&VideoDriver::options), xml::attr("name", &VideoDriver::name));
 
 struct Video {
     std::optional<VideoDriver> driver{};
@@ -96,11 +84,8 @@ struct Video {
     xml::Rest rest{};
     bool operator==(const Video&) const = default;
 };
-template <> inline constexpr auto fields<Video> = std::tuple{
-    xml::child("driver", &Video::driver),
-    xml::child("model", &Video::model),
-    xml::embed(&Video::info),
-};
+template <> inline constexpr auto fields<Video> = xml::table(
+    xml::child("driver", &Video::driver), xml::child("model", &Video::model), xml::embed(&Video::info));
 template <> inline constexpr const char* element<Video> = "video";
 
 } // namespace cloister

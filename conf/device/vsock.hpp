@@ -18,10 +18,8 @@ struct VsockCid {
     xml::Rest rest{};
     bool operator==(const VsockCid&) const = default;
 };
-template <> inline constexpr auto fields<VsockCid> = std::tuple{
-    xml::attr("auto", &VsockCid::automatic),
-    xml::attr("address", &VsockCid::address),
-};
+template <> inline constexpr auto fields<VsockCid> =
+    xml::table(xml::attr("auto", &VsockCid::automatic), xml::attr("address", &VsockCid::address));
 
 struct Vsock {
     std::optional<VsockModel> model{};
@@ -31,12 +29,9 @@ struct Vsock {
     xml::Rest rest{};
     bool operator==(const Vsock&) const = default;
 };
-template <> inline constexpr auto fields<Vsock> = std::tuple{
-    xml::attr("model", &Vsock::model),
-    xml::child("cid", &Vsock::cid),
-    xml::embed(&Vsock::info),
-    xml::child("driver", &Vsock::driver),
-};
+template <> inline constexpr auto fields<Vsock> =
+    xml::table(xml::attr("model", &Vsock::model), xml::child("cid", &Vsock::cid), xml::embed(&Vsock::info),
+               xml::child("driver", &Vsock::driver));
 template <> inline constexpr const char* element<Vsock> = "vsock";
 
 } // namespace cloister

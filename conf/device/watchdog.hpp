@@ -23,11 +23,9 @@ struct Watchdog {
     xml::Rest rest{};
     bool operator==(const Watchdog&) const = default;
 };
-template <> inline constexpr auto fields<Watchdog> = std::tuple{
-    xml::attr("model", &Watchdog::model),
-    xml::attr("action", &Watchdog::action),
-    xml::embed(&Watchdog::info),
-};
+template <> inline constexpr auto fields<Watchdog> =
+    xml::table(xml::attr("model", &Watchdog::model), xml::attr("action", &Watchdog::action),
+               xml::embed(&Watchdog::info));
 template <> inline constexpr const char* element<Watchdog> = "watchdog";
 
 } // namespace cloister

@@ -33,11 +33,9 @@ struct TimerCatchup {
     xml::Rest rest{};
     bool operator==(const TimerCatchup&) const = default;
 };
-template <> inline constexpr auto fields<TimerCatchup> = std::tuple{
-    xml::attr("threshold", &TimerCatchup::threshold),
-    xml::attr("slew", &TimerCatchup::slew),
-    xml::attr("limit", &TimerCatchup::limit),
-};
+template <> inline constexpr auto fields<TimerCatchup> =
+    xml::table(xml::attr("threshold", &TimerCatchup::threshold), xml::attr("slew", &TimerCatchup::slew),
+               xml::attr("limit", &TimerCatchup::limit));
 struct Timer {
     TimerName name = TimerName::rtc;
     std::optional<YesNo> present{};
@@ -49,15 +47,11 @@ struct Timer {
     xml::Rest rest{};
     bool operator==(const Timer&) const = default;
 };
-template <> inline constexpr auto fields<Timer> = std::tuple{
-    xml::attr("name", &Timer::name),
-    xml::attr("present", &Timer::present),
-    xml::attr("tickpolicy", &Timer::tickpolicy),
-    xml::attr("track", &Timer::track),
-    xml::attr("frequency", &Timer::frequency_hz),
-    xml::attr("mode", &Timer::mode),
-    xml::child("catchup", &Timer::catchup),
-};
+template <> inline constexpr auto fields<Timer> =
+    xml::table(xml::attr("name", &Timer::name), xml::attr("present", &Timer::present),
+               xml::attr("tickpolicy", &Timer::tickpolicy), xml::attr("track", &Timer::track),
+               xml::attr("frequency", &Timer::frequency_hz), xml::attr("mode", &Timer::mode),
+               xml::child("catchup", &Timer::catchup));
 
 struct Clock {
     std::optional<ClockOffset> offset{};
@@ -69,10 +63,9 @@ struct Clock {
     xml::Rest rest{};
     bool operator==(const Clock&) const = default;
 };
-template <> inline constexpr auto fields<Clock> = std::tuple{
-    xml::attr("offset", &Clock::offset), xml::attr("adjustment", &Clock::adjustment),
-    xml::attr("basis", &Clock::basis),   xml::attr("timezone", &Clock::timezone),
-    xml::attr("start", &Clock::start),   xml::child("timer", &Clock::timers),
-};
+template <> inline constexpr auto fields<Clock> =
+    xml::table(xml::attr("offset", &Clock::offset), xml::attr("adjustment", &Clock::adjustment),
+               xml::attr("basis", &Clock::basis), xml::attr("timezone", &Clock::timezone),
+               xml::attr("start", &Clock::start), xml::child("timer", &Clock::timers));
 
 } // namespace cloister

@@ -32,11 +32,9 @@ struct CpuModel {
     xml::Rest rest{};
     bool operator==(const CpuModel&) const = default;
 };
-template <> inline constexpr auto fields<CpuModel> = std::tuple{
-    xml::attr("fallback", &CpuModel::fallback),
-    xml::attr("vendor_id", &CpuModel::vendor_id),
-    xml::content(&CpuModel::name),
-};
+template <> inline constexpr auto fields<CpuModel> =
+    xml::table(xml::attr("fallback", &CpuModel::fallback), xml::attr("vendor_id", &CpuModel::vendor_id),
+               xml::content(&CpuModel::name));
 
 struct CpuTopology {
     std::uint32_t sockets = 1;
@@ -46,12 +44,9 @@ struct CpuTopology {
     xml::Rest rest{};
     bool operator==(const CpuTopology&) const = default;
 };
-template <> inline constexpr auto fields<CpuTopology> = std::tuple{
-    xml::attr("sockets", &CpuTopology::sockets),
-    xml::attr("dies", &CpuTopology::dies),
-    xml::attr("cores", &CpuTopology::cores),
-    xml::attr("threads", &CpuTopology::threads),
-};
+template <> inline constexpr auto fields<CpuTopology> =
+    xml::table(xml::attr("sockets", &CpuTopology::sockets), xml::attr("dies", &CpuTopology::dies),
+               xml::attr("cores", &CpuTopology::cores), xml::attr("threads", &CpuTopology::threads));
 
 struct CpuCache {
     std::optional<std::uint32_t> level{};
@@ -59,10 +54,8 @@ struct CpuCache {
     xml::Rest rest{};
     bool operator==(const CpuCache&) const = default;
 };
-template <> inline constexpr auto fields<CpuCache> = std::tuple{
-    xml::attr("level", &CpuCache::level),
-    xml::attr("mode", &CpuCache::mode),
-};
+template <> inline constexpr auto fields<CpuCache> =
+    xml::table(xml::attr("level", &CpuCache::level), xml::attr("mode", &CpuCache::mode));
 
 struct CpuMaxPhysAddr {
     std::string mode{}; ///< "emulate", "passthrough"
@@ -70,11 +63,9 @@ struct CpuMaxPhysAddr {
     xml::Rest rest{};
     bool operator==(const CpuMaxPhysAddr&) const = default;
 };
-template <> inline constexpr auto fields<CpuMaxPhysAddr> = std::tuple{
-    xml::attr("mode", &CpuMaxPhysAddr::mode),
-    xml::attr("bits", &CpuMaxPhysAddr::bits),
-    xml::attr("limit", &CpuMaxPhysAddr::limit),
-};
+template <> inline constexpr auto fields<CpuMaxPhysAddr> =
+    xml::table(xml::attr("mode", &CpuMaxPhysAddr::mode), xml::attr("bits", &CpuMaxPhysAddr::bits),
+               xml::attr("limit", &CpuMaxPhysAddr::limit));
 
 struct CpuFeature {
     std::optional<CpuFeaturePolicy> policy{};
@@ -82,27 +73,23 @@ struct CpuFeature {
     xml::Rest rest{};
     bool operator==(const CpuFeature&) const = default;
 };
-template <> inline constexpr auto fields<CpuFeature> = std::tuple{
-    xml::attr("policy", &CpuFeature::policy),
-    xml::attr("name", &CpuFeature::name),
-};
+template <> inline constexpr auto fields<CpuFeature> =
+    xml::table(xml::attr("policy", &CpuFeature::policy), xml::attr("name", &CpuFeature::name));
 
 struct NumaSibling {
     std::uint32_t id = 0, value = 0;
     xml::Rest rest{};
     bool operator==(const NumaSibling&) const = default;
 };
-template <> inline constexpr auto fields<NumaSibling> = std::tuple{
-    xml::attr("id", &NumaSibling::id),
-    xml::attr("value", &NumaSibling::value),
-};
+template <> inline constexpr auto fields<NumaSibling> =
+    xml::table(xml::attr("id", &NumaSibling::id), xml::attr("value", &NumaSibling::value));
 struct NumaDistances {
     std::vector<NumaSibling> siblings{};
     xml::Rest rest{};
     bool operator==(const NumaDistances&) const = default;
 };
 template <> inline constexpr auto fields<NumaDistances> =
-    std::tuple{xml::child("sibling", &NumaDistances::siblings)};
+    xml::table(xml::child("sibling", &NumaDistances::siblings));
 
 enum class MemoryAccess { shared, private_ };
 template <> inline constexpr auto names<MemoryAccess> = make_names<MemoryAccess>({"shared", "private"});
@@ -118,20 +105,16 @@ struct NumaCell {
     xml::Rest rest{};
     bool operator==(const NumaCell&) const = default;
 };
-template <> inline constexpr auto fields<NumaCell> = std::tuple{
-    xml::attr("id", &NumaCell::id),
-    xml::attr("cpus", &NumaCell::cpus),
-    xml::size_attr("memory", &NumaCell::memory_kib),
-    xml::attr("memAccess", &NumaCell::access),
-    xml::attr("discard", &NumaCell::discard),
-    xml::child("distances", &NumaCell::distances),
-};
+template <> inline constexpr auto fields<NumaCell> =
+    xml::table(xml::attr("id", &NumaCell::id), xml::attr("cpus", &NumaCell::cpus),
+               xml::size_attr("memory", &NumaCell::memory_kib), xml::attr("memAccess", &NumaCell::access),
+               xml::attr("discard", &NumaCell::discard), xml::child("distances", &NumaCell::distances));
 struct Numa {
     std::vector<NumaCell> cells{};
     xml::Rest rest{};
     bool operator==(const Numa&) const = default;
 };
-template <> inline constexpr auto fields<Numa> = std::tuple{xml::child("cell", &Numa::cells)};
+template <> inline constexpr auto fields<Numa> = xml::table(xml::child("cell", &Numa::cells));
 
 struct Cpu {
     std::optional<CpuMode> mode{};
@@ -148,18 +131,11 @@ struct Cpu {
     xml::Rest rest{};
     bool operator==(const Cpu&) const = default;
 };
-template <> inline constexpr auto fields<Cpu> = std::tuple{
-    xml::attr("mode", &Cpu::mode),
-    xml::attr("match", &Cpu::match),
-    xml::attr("check", &Cpu::check),
-    xml::attr("migratable", &Cpu::migratable),
-    xml::child("model", &Cpu::model),
-    xml::leaf("vendor", &Cpu::vendor),
-    xml::child("topology", &Cpu::topology),
-    xml::child("cache", &Cpu::cache),
-    xml::child("maxphysaddr", &Cpu::maxphysaddr),
-    xml::child("feature", &Cpu::features),
-    xml::child("numa", &Cpu::numa),
-};
+template <> inline constexpr auto fields<Cpu> = xml::table(
+    xml::attr("mode", &Cpu::mode), xml::attr("match", &Cpu::match), xml::attr("check", &Cpu::check),
+    xml::attr("migratable", &Cpu::migratable), xml::child("model", &Cpu::model),
+    xml::leaf("vendor", &Cpu::vendor), xml::child("topology", &Cpu::topology),
+    xml::child("cache", &Cpu::cache), xml::child("maxphysaddr", &Cpu::maxphysaddr),
+    xml::child("feature", &Cpu::features), xml::child("numa", &Cpu::numa));
 
 } // namespace cloister

@@ -46,44 +46,38 @@ struct GenId {
     xml::Rest rest{};
     bool operator==(const GenId&) const = default;
 };
-template <> inline constexpr auto fields<GenId> = std::tuple{xml::content(&GenId::uuid)};
+template <> inline constexpr auto fields<GenId> = xml::table(xml::content(&GenId::uuid));
 
 struct FibreChannel {
     std::string appid{};
     xml::Rest rest{};
     bool operator==(const FibreChannel&) const = default;
 };
-template <> inline constexpr auto fields<FibreChannel> = std::tuple{xml::attr("appid", &FibreChannel::appid)};
+template <> inline constexpr auto fields<FibreChannel> = xml::table(xml::attr("appid", &FibreChannel::appid));
 struct Resource {
     std::optional<std::string> partition{};
     std::optional<FibreChannel> fibrechannel{};
     xml::Rest rest{};
     bool operator==(const Resource&) const = default;
 };
-template <> inline constexpr auto fields<Resource> = std::tuple{
-    xml::leaf("partition", &Resource::partition),
-    xml::child("fibrechannel", &Resource::fibrechannel),
-};
+template <> inline constexpr auto fields<Resource> = xml::table(
+    xml::leaf("partition", &Resource::partition), xml::child("fibrechannel", &Resource::fibrechannel));
 
 struct IdMapRange {
     std::uint32_t start = 0, target = 0, count = 0;
     xml::Rest rest{};
     bool operator==(const IdMapRange&) const = default;
 };
-template <> inline constexpr auto fields<IdMapRange> = std::tuple{
-    xml::attr("start", &IdMapRange::start),
-    xml::attr("target", &IdMapRange::target),
-    xml::attr("count", &IdMapRange::count),
-};
+template <> inline constexpr auto fields<IdMapRange> =
+    xml::table(xml::attr("start", &IdMapRange::start), xml::attr("target", &IdMapRange::target),
+               xml::attr("count", &IdMapRange::count));
 struct IdMap {
     std::vector<IdMapRange> uid{}, gid{};
     xml::Rest rest{};
     bool operator==(const IdMap&) const = default;
 };
-template <> inline constexpr auto fields<IdMap> = std::tuple{
-    xml::child("uid", &IdMap::uid),
-    xml::child("gid", &IdMap::gid),
-};
+template <> inline constexpr auto fields<IdMap> =
+    xml::table(xml::child("uid", &IdMap::uid), xml::child("gid", &IdMap::gid));
 
 struct Devices {
     std::optional<std::string> emulator{}; ///< path of the QEMU binary

@@ -2,6 +2,7 @@
 
 #include "conf/base/tr.hpp"
 #include "conf/domain/device_codec.hpp"
+#include "conf/domain/domain_parts.hpp"
 #include "conf/domain/passthrough_xml.hpp"
 
 #include <algorithm>
@@ -109,44 +110,27 @@ Error wrong_root(const xml::Node& node, const char* expected) {
 
 } // namespace
 
-template <> inline constexpr auto fields<Domain> = std::tuple{
-    xml::attr("type", &Domain::type),
-    xml::live(xml::attr("id", &Domain::id)),
-    xml::special<Domain>(takes_name, read_name, write_name),
-    xml::leaf("uuid", &Domain::uuid),
-    xml::child("genid", &Domain::genid),
-    xml::leaf("title", &Domain::title),
+template <> inline constexpr auto fields<Domain> = xml::table(
+    xml::attr("type", &Domain::type), xml::live(xml::attr("id", &Domain::id)),
+    xml::special<Domain>(takes_name, read_name, write_name), xml::leaf("uuid", &Domain::uuid),
+    xml::child("genid", &Domain::genid), xml::leaf("title", &Domain::title),
     xml::leaf("description", &Domain::description),
     xml::special<Domain>(takes_metadata, read_metadata, write_metadata),
-    xml::child("maxMemory", &Domain::max_memory),
-    xml::child("memory", &Domain::memory),
-    xml::child("currentMemory", &Domain::current_memory),
-    xml::child("blkiotune", &Domain::blkiotune),
-    xml::child("memtune", &Domain::memtune),
-    xml::child("memoryBacking", &Domain::memory_backing),
-    xml::child("vcpu", &Domain::vcpu),
-    xml::child("vcpus", &Domain::vcpus),
-    xml::leaf("iothreads", &Domain::iothreads),
-    xml::child("iothreadids", &Domain::iothreadids),
-    xml::child("defaultiothread", &Domain::defaultiothread),
-    xml::child("cputune", &Domain::cputune),
-    xml::child("numatune", &Domain::numatune),
-    xml::child("resource", &Domain::resource),
-    xml::child("sysinfo", &Domain::sysinfo),
-    xml::child("os", &Domain::os),
-    xml::child("idmap", &Domain::idmap),
-    xml::child("features", &Domain::features),
-    xml::child("cpu", &Domain::cpu),
-    xml::child("clock", &Domain::clock),
-    xml::leaf("on_poweroff", &Domain::on_poweroff),
-    xml::leaf("on_reboot", &Domain::on_reboot),
-    xml::leaf("on_crash", &Domain::on_crash),
-    xml::leaf("on_lockfailure", &Domain::on_lockfailure),
-    xml::child("pm", &Domain::pm),
-    xml::child("perf", &Domain::perf),
+    xml::child("maxMemory", &Domain::max_memory), xml::child("memory", &Domain::memory),
+    xml::child("currentMemory", &Domain::current_memory), xml::child("blkiotune", &Domain::blkiotune),
+    xml::child("memtune", &Domain::memtune), xml::child("memoryBacking", &Domain::memory_backing),
+    xml::child("vcpu", &Domain::vcpu), xml::child("vcpus", &Domain::vcpus),
+    xml::leaf("iothreads", &Domain::iothreads), xml::child("iothreadids", &Domain::iothreadids),
+    xml::child("defaultiothread", &Domain::defaultiothread), xml::child("cputune", &Domain::cputune),
+    xml::child("numatune", &Domain::numatune), xml::child("resource", &Domain::resource),
+    xml::child("sysinfo", &Domain::sysinfo), xml::child("os", &Domain::os),
+    xml::child("idmap", &Domain::idmap), xml::child("features", &Domain::features),
+    xml::child("cpu", &Domain::cpu), xml::child("clock", &Domain::clock),
+    xml::leaf("on_poweroff", &Domain::on_poweroff), xml::leaf("on_reboot", &Domain::on_reboot),
+    xml::leaf("on_crash", &Domain::on_crash), xml::leaf("on_lockfailure", &Domain::on_lockfailure),
+    xml::child("pm", &Domain::pm), xml::child("perf", &Domain::perf),
     xml::special<Domain>(takes_devices, read_devices, write_devices),
-    xml::child("seclabel", &Domain::seclabels),
-};
+    xml::child("seclabel", &Domain::seclabels));
 
 Result<Domain> domain_from_node(const xml::Node& node, xml::Flavour flavour) {
     if (node.name != "domain" || !node.ns.empty()) return std::unexpected(wrong_root(node, "domain"));

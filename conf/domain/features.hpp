@@ -13,14 +13,14 @@ struct FeatureState {
     bool on() const { return state.value_or(Switch::on) == Switch::on; }
     bool operator==(const FeatureState&) const = default;
 };
-template <> inline constexpr auto fields<FeatureState> = std::tuple{xml::attr("state", &FeatureState::state)};
+template <> inline constexpr auto fields<FeatureState> = xml::table(xml::attr("state", &FeatureState::state));
 
 struct Apic {
     std::optional<Switch> eoi{};
     xml::Rest rest{};
     bool operator==(const Apic&) const = default;
 };
-template <> inline constexpr auto fields<Apic> = std::tuple{xml::attr("eoi", &Apic::eoi)};
+template <> inline constexpr auto fields<Apic> = xml::table(xml::attr("eoi", &Apic::eoi));
 
 struct HypervSpinlocks {
     std::optional<Switch> state{};
@@ -28,30 +28,24 @@ struct HypervSpinlocks {
     xml::Rest rest{};
     bool operator==(const HypervSpinlocks&) const = default;
 };
-template <> inline constexpr auto fields<HypervSpinlocks> = std::tuple{
-    xml::attr("state", &HypervSpinlocks::state),
-    xml::attr("retries", &HypervSpinlocks::retries),
-};
+template <> inline constexpr auto fields<HypervSpinlocks> =
+    xml::table(xml::attr("state", &HypervSpinlocks::state), xml::attr("retries", &HypervSpinlocks::retries));
 struct HypervStimer {
     std::optional<Switch> state{};
     std::optional<FeatureState> direct{};
     xml::Rest rest{};
     bool operator==(const HypervStimer&) const = default;
 };
-template <> inline constexpr auto fields<HypervStimer> = std::tuple{
-    xml::attr("state", &HypervStimer::state),
-    xml::child("direct", &HypervStimer::direct),
-};
+template <> inline constexpr auto fields<HypervStimer> =
+    xml::table(xml::attr("state", &HypervStimer::state), xml::child("direct", &HypervStimer::direct));
 struct HypervVendorId {
     std::optional<Switch> state{};
     std::optional<std::string> value{}; ///< up to 12 characters
     xml::Rest rest{};
     bool operator==(const HypervVendorId&) const = default;
 };
-template <> inline constexpr auto fields<HypervVendorId> = std::tuple{
-    xml::attr("state", &HypervVendorId::state),
-    xml::attr("value", &HypervVendorId::value),
-};
+template <> inline constexpr auto fields<HypervVendorId> =
+    xml::table(xml::attr("state", &HypervVendorId::state), xml::attr("value", &HypervVendorId::value));
 enum class HypervMode { custom, passthrough };
 template <> inline constexpr auto names<HypervMode> = make_names<HypervMode>({"custom", "passthrough"});
 static_assert(names<HypervMode>.covers(HypervMode::passthrough));
@@ -68,24 +62,15 @@ struct Hyperv {
     xml::Rest rest{};
     bool operator==(const Hyperv&) const = default;
 };
-template <> inline constexpr auto fields<Hyperv> = std::tuple{
-    xml::attr("mode", &Hyperv::mode),
-    xml::child("relaxed", &Hyperv::relaxed),
-    xml::child("vapic", &Hyperv::vapic),
-    xml::child("spinlocks", &Hyperv::spinlocks),
-    xml::child("vpindex", &Hyperv::vpindex),
-    xml::child("runtime", &Hyperv::runtime),
-    xml::child("synic", &Hyperv::synic),
-    xml::child("stimer", &Hyperv::stimer),
-    xml::child("reset", &Hyperv::reset),
-    xml::child("vendor_id", &Hyperv::vendor_id),
-    xml::child("frequencies", &Hyperv::frequencies),
-    xml::child("reenlightenment", &Hyperv::reenlightenment),
-    xml::child("tlbflush", &Hyperv::tlbflush),
-    xml::child("ipi", &Hyperv::ipi),
-    xml::child("evmcs", &Hyperv::evmcs),
-    xml::child("avic", &Hyperv::avic),
-};
+template <> inline constexpr auto fields<Hyperv> = xml::table(
+    xml::attr("mode", &Hyperv::mode), xml::child("relaxed", &Hyperv::relaxed),
+    xml::child("vapic", &Hyperv::vapic), xml::child("spinlocks", &Hyperv::spinlocks),
+    xml::child("vpindex", &Hyperv::vpindex), xml::child("runtime", &Hyperv::runtime),
+    xml::child("synic", &Hyperv::synic), xml::child("stimer", &Hyperv::stimer),
+    xml::child("reset", &Hyperv::reset), xml::child("vendor_id", &Hyperv::vendor_id),
+    xml::child("frequencies", &Hyperv::frequencies), xml::child("reenlightenment", &Hyperv::reenlightenment),
+    xml::child("tlbflush", &Hyperv::tlbflush), xml::child("ipi", &Hyperv::ipi),
+    xml::child("evmcs", &Hyperv::evmcs), xml::child("avic", &Hyperv::avic));
 
 struct KvmDirtyRing {
     std::optional<Switch> state{};
@@ -93,30 +78,25 @@ struct KvmDirtyRing {
     xml::Rest rest{};
     bool operator==(const KvmDirtyRing&) const = default;
 };
-template <> inline constexpr auto fields<KvmDirtyRing> = std::tuple{
-    xml::attr("state", &KvmDirtyRing::state),
-    xml::attr("size", &KvmDirtyRing::size),
-};
+template <> inline constexpr auto fields<KvmDirtyRing> =
+    xml::table(xml::attr("state", &KvmDirtyRing::state), xml::attr("size", &KvmDirtyRing::size));
 struct KvmFeatures {
     std::optional<FeatureState> hidden{}, hint_dedicated{}, poll_control{}, pv_ipi{};
     std::optional<KvmDirtyRing> dirty_ring{};
     xml::Rest rest{};
     bool operator==(const KvmFeatures&) const = default;
 };
-template <> inline constexpr auto fields<KvmFeatures> = std::tuple{
-    xml::child("hidden", &KvmFeatures::hidden),
-    xml::child("hint-dedicated", &KvmFeatures::hint_dedicated),
-    xml::child("poll-control", &KvmFeatures::poll_control),
-    xml::child("pv-ipi", &KvmFeatures::pv_ipi),
-    xml::child("dirty-ring", &KvmFeatures::dirty_ring),
-};
+template <> inline constexpr auto fields<KvmFeatures> = xml::table(
+    xml::child("hidden", &KvmFeatures::hidden), xml::child("hint-dedicated", &KvmFeatures::hint_dedicated),
+    xml::child("poll-control", &KvmFeatures::poll_control), xml::child("pv-ipi", &KvmFeatures::pv_ipi),
+    xml::child("dirty-ring", &KvmFeatures::dirty_ring));
 
 struct SizeElement { ///< a size in KiB with its unit
     std::uint64_t kib = 0;
     xml::Rest rest{};
     bool operator==(const SizeElement&) const = default;
 };
-template <> inline constexpr auto fields<SizeElement> = std::tuple{xml::size(&SizeElement::kib)};
+template <> inline constexpr auto fields<SizeElement> = xml::table(xml::size(&SizeElement::kib));
 
 struct Smm {
     std::optional<Switch> state{};
@@ -124,35 +104,33 @@ struct Smm {
     xml::Rest rest{};
     bool operator==(const Smm&) const = default;
 };
-template <> inline constexpr auto fields<Smm> = std::tuple{
-    xml::attr("state", &Smm::state),
-    xml::child("tseg", &Smm::tseg),
-};
+template <> inline constexpr auto fields<Smm> =
+    xml::table(xml::attr("state", &Smm::state), xml::child("tseg", &Smm::tseg));
 struct Ioapic {
     std::string driver{}; ///< "kvm", "qemu"
     xml::Rest rest{};
     bool operator==(const Ioapic&) const = default;
 };
-template <> inline constexpr auto fields<Ioapic> = std::tuple{xml::attr("driver", &Ioapic::driver)};
+template <> inline constexpr auto fields<Ioapic> = xml::table(xml::attr("driver", &Ioapic::driver));
 struct Gic {
     std::optional<std::string> version{}; ///< "2", "3", "host"
     xml::Rest rest{};
     bool operator==(const Gic&) const = default;
 };
-template <> inline constexpr auto fields<Gic> = std::tuple{xml::attr("version", &Gic::version)};
+template <> inline constexpr auto fields<Gic> = xml::table(xml::attr("version", &Gic::version));
 struct Msrs {
     std::string unknown{}; ///< "ignore", "fault"
     xml::Rest rest{};
     bool operator==(const Msrs&) const = default;
 };
-template <> inline constexpr auto fields<Msrs> = std::tuple{xml::attr("unknown", &Msrs::unknown)};
+template <> inline constexpr auto fields<Msrs> = xml::table(xml::attr("unknown", &Msrs::unknown));
 struct TcgFeatures {
     std::optional<SizeElement> tb_cache{};
     xml::Rest rest{};
     bool operator==(const TcgFeatures&) const = default;
 };
 template <> inline constexpr auto fields<TcgFeatures> =
-    std::tuple{xml::child("tb-cache", &TcgFeatures::tb_cache)};
+    xml::table(xml::child("tb-cache", &TcgFeatures::tb_cache));
 
 struct Features {
     bool acpi = false;
@@ -172,24 +150,14 @@ struct Features {
     xml::Rest rest{};
     bool operator==(const Features&) const = default;
 };
-template <> inline constexpr auto fields<Features> = std::tuple{
-    xml::flag("acpi", &Features::acpi),
-    xml::child("apic", &Features::apic),
-    xml::flag("pae", &Features::pae),
-    xml::child("hap", &Features::hap),
-    xml::flag("viridian", &Features::viridian),
-    xml::flag("privnet", &Features::privnet),
-    xml::child("hyperv", &Features::hyperv),
-    xml::child("kvm", &Features::kvm),
-    xml::child("pvspinlock", &Features::pvspinlock),
-    xml::child("pmu", &Features::pmu),
-    xml::child("vmport", &Features::vmport),
-    xml::child("gic", &Features::gic),
-    xml::child("smm", &Features::smm),
-    xml::child("ioapic", &Features::ioapic),
-    xml::child("vmcoreinfo", &Features::vmcoreinfo),
-    xml::child("msrs", &Features::msrs),
-    xml::child("tcg", &Features::tcg),
-};
+template <> inline constexpr auto fields<Features> = xml::table(
+    xml::flag("acpi", &Features::acpi), xml::child("apic", &Features::apic), xml::flag("pae", &Features::pae),
+    xml::child("hap", &Features::hap), xml::flag("viridian", &Features::viridian),
+    xml::flag("privnet", &Features::privnet), xml::child("hyperv", &Features::hyperv),
+    xml::child("kvm", &Features::kvm), xml::child("pvspinlock", &Features::pvspinlock),
+    xml::child("pmu", &Features::pmu), xml::child("vmport", &Features::vmport),
+    xml::child("gic", &Features::gic), xml::child("smm", &Features::smm),
+    xml::child("ioapic", &Features::ioapic), xml::child("vmcoreinfo", &Features::vmcoreinfo),
+    xml::child("msrs", &Features::msrs), xml::child("tcg", &Features::tcg));
 
 } // namespace cloister

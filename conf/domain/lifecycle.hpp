@@ -20,16 +20,14 @@ struct SleepState {
     xml::Rest rest{};
     bool operator==(const SleepState&) const = default;
 };
-template <> inline constexpr auto fields<SleepState> = std::tuple{xml::attr("enabled", &SleepState::enabled)};
+template <> inline constexpr auto fields<SleepState> = xml::table(xml::attr("enabled", &SleepState::enabled));
 struct Pm {
     std::optional<SleepState> suspend_to_mem{}, suspend_to_disk{};
     xml::Rest rest{};
     bool operator==(const Pm&) const = default;
 };
-template <> inline constexpr auto fields<Pm> = std::tuple{
-    xml::child("suspend-to-mem", &Pm::suspend_to_mem),
-    xml::child("suspend-to-disk", &Pm::suspend_to_disk),
-};
+template <> inline constexpr auto fields<Pm> = xml::table(
+    xml::child("suspend-to-mem", &Pm::suspend_to_mem), xml::child("suspend-to-disk", &Pm::suspend_to_disk));
 
 struct PerfEvent {
     std::string name{};
@@ -37,15 +35,13 @@ struct PerfEvent {
     xml::Rest rest{};
     bool operator==(const PerfEvent&) const = default;
 };
-template <> inline constexpr auto fields<PerfEvent> = std::tuple{
-    xml::attr("name", &PerfEvent::name),
-    xml::attr("enabled", &PerfEvent::enabled),
-};
+template <> inline constexpr auto fields<PerfEvent> =
+    xml::table(xml::attr("name", &PerfEvent::name), xml::attr("enabled", &PerfEvent::enabled));
 struct Perf {
     std::vector<PerfEvent> events{};
     xml::Rest rest{};
     bool operator==(const Perf&) const = default;
 };
-template <> inline constexpr auto fields<Perf> = std::tuple{xml::child("event", &Perf::events)};
+template <> inline constexpr auto fields<Perf> = xml::table(xml::child("event", &Perf::events));
 
 } // namespace cloister

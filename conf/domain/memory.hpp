@@ -14,20 +14,16 @@ struct MemorySize {
     xml::Rest rest{};
     bool operator==(const MemorySize&) const = default;
 };
-template <> inline constexpr auto fields<MemorySize> = std::tuple{
-    xml::attr("dumpCore", &MemorySize::dump_core),
-    xml::size(&MemorySize::kib),
-};
+template <> inline constexpr auto fields<MemorySize> =
+    xml::table(xml::attr("dumpCore", &MemorySize::dump_core), xml::size(&MemorySize::kib));
 struct MaxMemory {
     std::uint32_t slots = 0;
     std::uint64_t kib = 0;
     xml::Rest rest{};
     bool operator==(const MaxMemory&) const = default;
 };
-template <> inline constexpr auto fields<MaxMemory> = std::tuple{
-    xml::attr("slots", &MaxMemory::slots),
-    xml::size(&MaxMemory::kib),
-};
+template <> inline constexpr auto fields<MaxMemory> =
+    xml::table(xml::attr("slots", &MaxMemory::slots), xml::size(&MaxMemory::kib));
 
 struct HugePage {
     std::uint64_t size_kib = 0;
@@ -35,16 +31,14 @@ struct HugePage {
     xml::Rest rest{};
     bool operator==(const HugePage&) const = default;
 };
-template <> inline constexpr auto fields<HugePage> = std::tuple{
-    xml::size_attr("size", &HugePage::size_kib),
-    xml::attr("nodeset", &HugePage::nodeset),
-};
+template <> inline constexpr auto fields<HugePage> =
+    xml::table(xml::size_attr("size", &HugePage::size_kib), xml::attr("nodeset", &HugePage::nodeset));
 struct HugePages {
     std::vector<HugePage> pages{};
     xml::Rest rest{};
     bool operator==(const HugePages&) const = default;
 };
-template <> inline constexpr auto fields<HugePages> = std::tuple{xml::child("page", &HugePages::pages)};
+template <> inline constexpr auto fields<HugePages> = xml::table(xml::child("page", &HugePages::pages));
 
 enum class MemorySource { file, anonymous, memfd };
 template <> inline constexpr auto names<MemorySource> =
@@ -56,7 +50,7 @@ struct MemorySourceType {
     bool operator==(const MemorySourceType&) const = default;
 };
 template <> inline constexpr auto fields<MemorySourceType> =
-    std::tuple{xml::attr("type", &MemorySourceType::type)};
+    xml::table(xml::attr("type", &MemorySourceType::type));
 
 struct MemoryAccessMode {
     std::string mode{}; ///< "shared", "private"
@@ -64,7 +58,7 @@ struct MemoryAccessMode {
     bool operator==(const MemoryAccessMode&) const = default;
 };
 template <> inline constexpr auto fields<MemoryAccessMode> =
-    std::tuple{xml::attr("mode", &MemoryAccessMode::mode)};
+    xml::table(xml::attr("mode", &MemoryAccessMode::mode));
 
 struct MemoryAllocation {
     std::optional<std::string> mode{}; ///< "immediate", "ondemand"
@@ -72,10 +66,8 @@ struct MemoryAllocation {
     xml::Rest rest{};
     bool operator==(const MemoryAllocation&) const = default;
 };
-template <> inline constexpr auto fields<MemoryAllocation> = std::tuple{
-    xml::attr("mode", &MemoryAllocation::mode),
-    xml::attr("threads", &MemoryAllocation::threads),
-};
+template <> inline constexpr auto fields<MemoryAllocation> =
+    xml::table(xml::attr("mode", &MemoryAllocation::mode), xml::attr("threads", &MemoryAllocation::threads));
 
 struct MemoryBacking {
     std::optional<HugePages> hugepages{};
@@ -88,27 +80,21 @@ struct MemoryBacking {
     xml::Rest rest{};
     bool operator==(const MemoryBacking&) const = default;
 };
-template <> inline constexpr auto fields<MemoryBacking> = std::tuple{
+template <> inline constexpr auto fields<MemoryBacking> = xml::table(
     xml::child("hugepages", &MemoryBacking::hugepages),
-    xml::flag("nosharepages", &MemoryBacking::nosharepages),
-    xml::flag("locked", &MemoryBacking::locked),
-    xml::child("source", &MemoryBacking::source),
-    xml::child("access", &MemoryBacking::access),
-    xml::child("allocation", &MemoryBacking::allocation),
-    xml::flag("discard", &MemoryBacking::discard),
-};
+    xml::flag("nosharepages", &MemoryBacking::nosharepages), xml::flag("locked", &MemoryBacking::locked),
+    xml::child("source", &MemoryBacking::source), xml::child("access", &MemoryBacking::access),
+    xml::child("allocation", &MemoryBacking::allocation), xml::flag("discard", &MemoryBacking::discard));
 
 struct MemTune {
     std::optional<MemorySize> hard_limit{}, soft_limit{}, min_guarantee{}, swap_hard_limit{};
     xml::Rest rest{};
     bool operator==(const MemTune&) const = default;
 };
-template <> inline constexpr auto fields<MemTune> = std::tuple{
-    xml::child("hard_limit", &MemTune::hard_limit),
-    xml::child("soft_limit", &MemTune::soft_limit),
-    xml::child("min_guarantee", &MemTune::min_guarantee),
-    xml::child("swap_hard_limit", &MemTune::swap_hard_limit),
-};
+template <> inline constexpr auto fields<MemTune> =
+    xml::table(xml::child("hard_limit", &MemTune::hard_limit), xml::child("soft_limit", &MemTune::soft_limit),
+               xml::child("min_guarantee", &MemTune::min_guarantee),
+               xml::child("swap_hard_limit", &MemTune::swap_hard_limit));
 
 enum class NumaTuneMode { strict, preferred, interleave, restrictive };
 template <> inline constexpr auto names<NumaTuneMode> =
@@ -125,11 +111,9 @@ struct NumaTuneMemory {
     xml::Rest rest{};
     bool operator==(const NumaTuneMemory&) const = default;
 };
-template <> inline constexpr auto fields<NumaTuneMemory> = std::tuple{
-    xml::attr("mode", &NumaTuneMemory::mode),
-    xml::attr("nodeset", &NumaTuneMemory::nodeset),
-    xml::attr("placement", &NumaTuneMemory::placement),
-};
+template <> inline constexpr auto fields<NumaTuneMemory> =
+    xml::table(xml::attr("mode", &NumaTuneMemory::mode), xml::attr("nodeset", &NumaTuneMemory::nodeset),
+               xml::attr("placement", &NumaTuneMemory::placement));
 struct NumaTuneNode {
     std::uint32_t cell = 0;
     std::optional<NumaTuneMode> mode{};
@@ -137,21 +121,17 @@ struct NumaTuneNode {
     xml::Rest rest{};
     bool operator==(const NumaTuneNode&) const = default;
 };
-template <> inline constexpr auto fields<NumaTuneNode> = std::tuple{
-    xml::attr("cellid", &NumaTuneNode::cell),
-    xml::attr("mode", &NumaTuneNode::mode),
-    xml::attr("nodeset", &NumaTuneNode::nodeset),
-};
+template <> inline constexpr auto fields<NumaTuneNode> =
+    xml::table(xml::attr("cellid", &NumaTuneNode::cell), xml::attr("mode", &NumaTuneNode::mode),
+               xml::attr("nodeset", &NumaTuneNode::nodeset));
 struct NumaTune {
     std::optional<NumaTuneMemory> memory{};
     std::vector<NumaTuneNode> nodes{};
     xml::Rest rest{};
     bool operator==(const NumaTune&) const = default;
 };
-template <> inline constexpr auto fields<NumaTune> = std::tuple{
-    xml::child("memory", &NumaTune::memory),
-    xml::child("memnode", &NumaTune::nodes),
-};
+template <> inline constexpr auto fields<NumaTune> =
+    xml::table(xml::child("memory", &NumaTune::memory), xml::child("memnode", &NumaTune::nodes));
 
 struct BlkioDevice {
     std::string path{};
@@ -160,23 +140,19 @@ struct BlkioDevice {
     xml::Rest rest{};
     bool operator==(const BlkioDevice&) const = default;
 };
-template <> inline constexpr auto fields<BlkioDevice> = std::tuple{
-    xml::leaf("path", &BlkioDevice::path),
-    xml::leaf("weight", &BlkioDevice::weight),
-    xml::leaf("read_iops_sec", &BlkioDevice::read_iops_sec),
-    xml::leaf("write_iops_sec", &BlkioDevice::write_iops_sec),
-    xml::leaf("read_bytes_sec", &BlkioDevice::read_bytes_sec),
-    xml::leaf("write_bytes_sec", &BlkioDevice::write_bytes_sec),
-};
+template <> inline constexpr auto fields<BlkioDevice> =
+    xml::table(xml::leaf("path", &BlkioDevice::path), xml::leaf("weight", &BlkioDevice::weight),
+               xml::leaf("read_iops_sec", &BlkioDevice::read_iops_sec),
+               xml::leaf("write_iops_sec", &BlkioDevice::write_iops_sec),
+               xml::leaf("read_bytes_sec", &BlkioDevice::read_bytes_sec),
+               xml::leaf("write_bytes_sec", &BlkioDevice::write_bytes_sec));
 struct BlkioTune {
     std::optional<std::uint32_t> weight{};
     std::vector<BlkioDevice> devices{};
     xml::Rest rest{};
     bool operator==(const BlkioTune&) const = default;
 };
-template <> inline constexpr auto fields<BlkioTune> = std::tuple{
-    xml::leaf("weight", &BlkioTune::weight),
-    xml::child("device", &BlkioTune::devices),
-};
+template <> inline constexpr auto fields<BlkioTune> =
+    xml::table(xml::leaf("weight", &BlkioTune::weight), xml::child("device", &BlkioTune::devices));
 
 } // namespace cloister

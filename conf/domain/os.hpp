@@ -13,11 +13,8 @@ struct OsType {
     xml::Rest rest{};
     bool operator==(const OsType&) const = default;
 };
-template <> inline constexpr auto fields<OsType> = std::tuple{
-    xml::attr("arch", &OsType::arch),
-    xml::attr("machine", &OsType::machine),
-    xml::content(&OsType::type),
-};
+template <> inline constexpr auto fields<OsType> = xml::table(
+    xml::attr("arch", &OsType::arch), xml::attr("machine", &OsType::machine), xml::content(&OsType::type));
 
 enum class OsFirmware { bios, efi };
 template <> inline constexpr auto names<OsFirmware> = make_names<OsFirmware>({"bios", "efi"});
@@ -35,17 +32,15 @@ struct FirmwareFeature {
     xml::Rest rest{};
     bool operator==(const FirmwareFeature&) const = default;
 };
-template <> inline constexpr auto fields<FirmwareFeature> = std::tuple{
-    xml::attr("enabled", &FirmwareFeature::enabled),
-    xml::attr("name", &FirmwareFeature::name),
-};
+template <> inline constexpr auto fields<FirmwareFeature> =
+    xml::table(xml::attr("enabled", &FirmwareFeature::enabled), xml::attr("name", &FirmwareFeature::name));
 struct FirmwareFeatures {
     std::vector<FirmwareFeature> features{};
     xml::Rest rest{};
     bool operator==(const FirmwareFeatures&) const = default;
 };
 template <> inline constexpr auto fields<FirmwareFeatures> =
-    std::tuple{xml::child("feature", &FirmwareFeatures::features)};
+    xml::table(xml::child("feature", &FirmwareFeatures::features));
 
 enum class LoaderType { rom, pflash };
 template <> inline constexpr auto names<LoaderType> = make_names<LoaderType>({"rom", "pflash"});
@@ -60,13 +55,10 @@ struct Loader {
     xml::Rest rest{};
     bool operator==(const Loader&) const = default;
 };
-template <> inline constexpr auto fields<Loader> = std::tuple{
-    xml::attr("readonly", &Loader::readonly),
-    xml::attr("secure", &Loader::secure),
-    xml::attr("type", &Loader::type),
-    xml::attr("stateless", &Loader::stateless),
-    xml::content(&Loader::path),
-};
+template <> inline constexpr auto fields<Loader> =
+    xml::table(xml::attr("readonly", &Loader::readonly), xml::attr("secure", &Loader::secure),
+               xml::attr("type", &Loader::type), xml::attr("stateless", &Loader::stateless),
+               xml::content(&Loader::path));
 
 /// The firmware's variables. Either a path as text, or (with `type`) a source.
 struct OsNvram {
@@ -77,12 +69,9 @@ struct OsNvram {
     xml::Rest rest{};
     bool operator==(const OsNvram&) const = default;
 };
-template <> inline constexpr auto fields<OsNvram> = std::tuple{
-    xml::attr("type", &OsNvram::type),
-    xml::attr("template", &OsNvram::template_path),
-    xml::content(&OsNvram::path),
-    xml::child("source", &OsNvram::source),
-};
+template <> inline constexpr auto fields<OsNvram> =
+    xml::table(xml::attr("type", &OsNvram::type), xml::attr("template", &OsNvram::template_path),
+               xml::content(&OsNvram::path), xml::child("source", &OsNvram::source));
 
 struct AcpiTable {
     std::string type{}; ///< "slic"
@@ -90,16 +79,14 @@ struct AcpiTable {
     xml::Rest rest{};
     bool operator==(const AcpiTable&) const = default;
 };
-template <> inline constexpr auto fields<AcpiTable> = std::tuple{
-    xml::attr("type", &AcpiTable::type),
-    xml::content(&AcpiTable::path),
-};
+template <> inline constexpr auto fields<AcpiTable> =
+    xml::table(xml::attr("type", &AcpiTable::type), xml::content(&AcpiTable::path));
 struct OsAcpi {
     std::vector<AcpiTable> tables{};
     xml::Rest rest{};
     bool operator==(const OsAcpi&) const = default;
 };
-template <> inline constexpr auto fields<OsAcpi> = std::tuple{xml::child("table", &OsAcpi::tables)};
+template <> inline constexpr auto fields<OsAcpi> = xml::table(xml::child("table", &OsAcpi::tables));
 
 enum class BootDevice { fd, cdrom, hd, network };
 template <> inline constexpr auto names<BootDevice> =
@@ -111,7 +98,7 @@ struct OsBoot {
     xml::Rest rest{};
     bool operator==(const OsBoot&) const = default;
 };
-template <> inline constexpr auto fields<OsBoot> = std::tuple{xml::attr("dev", &OsBoot::dev)};
+template <> inline constexpr auto fields<OsBoot> = xml::table(xml::attr("dev", &OsBoot::dev));
 
 struct BootMenu {
     std::optional<YesNo> enable{};
@@ -119,10 +106,8 @@ struct BootMenu {
     xml::Rest rest{};
     bool operator==(const BootMenu&) const = default;
 };
-template <> inline constexpr auto fields<BootMenu> = std::tuple{
-    xml::attr("enable", &BootMenu::enable),
-    xml::attr("timeout", &BootMenu::timeout_ms),
-};
+template <> inline constexpr auto fields<BootMenu> =
+    xml::table(xml::attr("enable", &BootMenu::enable), xml::attr("timeout", &BootMenu::timeout_ms));
 
 struct Bios {
     std::optional<YesNo> useserial{};
@@ -130,10 +115,8 @@ struct Bios {
     xml::Rest rest{};
     bool operator==(const Bios&) const = default;
 };
-template <> inline constexpr auto fields<Bios> = std::tuple{
-    xml::attr("useserial", &Bios::useserial),
-    xml::attr("rebootTimeout", &Bios::reboot_timeout_ms),
-};
+template <> inline constexpr auto fields<Bios> = xml::table(
+    xml::attr("useserial", &Bios::useserial), xml::attr("rebootTimeout", &Bios::reboot_timeout_ms));
 
 enum class SmbiosMode { emulate, host, sysinfo };
 template <> inline constexpr auto names<SmbiosMode> = make_names<SmbiosMode>({"emulate", "host", "sysinfo"});
@@ -143,7 +126,7 @@ struct Smbios {
     xml::Rest rest{};
     bool operator==(const Smbios&) const = default;
 };
-template <> inline constexpr auto fields<Smbios> = std::tuple{xml::attr("mode", &Smbios::mode)};
+template <> inline constexpr auto fields<Smbios> = xml::table(xml::attr("mode", &Smbios::mode));
 
 struct Os {
     std::optional<OsFirmware> firmware{}; ///< automatic selection
@@ -160,21 +143,12 @@ struct Os {
     xml::Rest rest{};
     bool operator==(const Os&) const = default;
 };
-template <> inline constexpr auto fields<Os> = std::tuple{
-    xml::attr("firmware", &Os::firmware),
-    xml::child("type", &Os::type),
-    xml::child("firmware", &Os::firmware_features),
-    xml::child("loader", &Os::loader),
-    xml::child("nvram", &Os::nvram),
-    xml::leaf("kernel", &Os::kernel),
-    xml::leaf("initrd", &Os::initrd),
-    xml::leaf("cmdline", &Os::cmdline),
-    xml::leaf("dtb", &Os::dtb),
-    xml::child("acpi", &Os::acpi),
-    xml::child("boot", &Os::boot),
-    xml::child("bootmenu", &Os::bootmenu),
-    xml::child("bios", &Os::bios),
-    xml::child("smbios", &Os::smbios),
-};
+template <> inline constexpr auto fields<Os> = xml::table(
+    xml::attr("firmware", &Os::firmware), xml::child("type", &Os::type),
+    xml::child("firmware", &Os::firmware_features), xml::child("loader", &Os::loader),
+    xml::child("nvram", &Os::nvram), xml::leaf("kernel", &Os::kernel), xml::leaf("initrd", &Os::initrd),
+    xml::leaf("cmdline", &Os::cmdline), xml::leaf("dtb", &Os::dtb), xml::child("acpi", &Os::acpi),
+    xml::child("boot", &Os::boot), xml::child("bootmenu", &Os::bootmenu), xml::child("bios", &Os::bios),
+    xml::child("smbios", &Os::smbios));
 
 } // namespace cloister

@@ -13,18 +13,16 @@ struct SysinfoEntry {
     xml::Rest rest{};
     bool operator==(const SysinfoEntry&) const = default;
 };
-template <> inline constexpr auto fields<SysinfoEntry> = std::tuple{
-    xml::attr("name", &SysinfoEntry::name),
-    xml::attr("file", &SysinfoEntry::file),
-    xml::content(&SysinfoEntry::value),
-};
+template <> inline constexpr auto fields<SysinfoEntry> =
+    xml::table(xml::attr("name", &SysinfoEntry::name), xml::attr("file", &SysinfoEntry::file),
+               xml::content(&SysinfoEntry::value));
 struct SysinfoBlock {
     std::vector<SysinfoEntry> entries{};
     xml::Rest rest{};
     bool operator==(const SysinfoBlock&) const = default;
 };
 template <> inline constexpr auto fields<SysinfoBlock> =
-    std::tuple{xml::child("entry", &SysinfoBlock::entries)};
+    xml::table(xml::child("entry", &SysinfoBlock::entries));
 
 enum class SysinfoType { smbios, fwcfg };
 template <> inline constexpr auto names<SysinfoType> = make_names<SysinfoType>({"smbios", "fwcfg"});
@@ -39,11 +37,10 @@ struct Sysinfo {
     xml::Rest rest{};
     bool operator==(const Sysinfo&) const = default;
 };
-template <> inline constexpr auto fields<Sysinfo> = std::tuple{
-    xml::attr("type", &Sysinfo::type),        xml::child("bios", &Sysinfo::bios),
-    xml::child("system", &Sysinfo::system),   xml::child("baseBoard", &Sysinfo::base_boards),
-    xml::child("chassis", &Sysinfo::chassis), xml::child("oemStrings", &Sysinfo::oem_strings),
-    xml::child("entry", &Sysinfo::entries),
-};
+template <> inline constexpr auto fields<Sysinfo> =
+    xml::table(xml::attr("type", &Sysinfo::type), xml::child("bios", &Sysinfo::bios),
+               xml::child("system", &Sysinfo::system), xml::child("baseBoard", &Sysinfo::base_boards),
+               xml::child("chassis", &Sysinfo::chassis), xml::child("oemStrings", &Sysinfo::oem_strings),
+               xml::child("entry", &Sysinfo::entries));
 
 } // namespace cloister

@@ -14,12 +14,9 @@ struct Vcpu {
     xml::Rest rest{};
     bool operator==(const Vcpu&) const = default;
 };
-template <> inline constexpr auto fields<Vcpu> = std::tuple{
-    xml::attr("placement", &Vcpu::placement),
-    xml::attr("cpuset", &Vcpu::cpuset),
-    xml::attr("current", &Vcpu::current),
-    xml::content(&Vcpu::count),
-};
+template <> inline constexpr auto fields<Vcpu> =
+    xml::table(xml::attr("placement", &Vcpu::placement), xml::attr("cpuset", &Vcpu::cpuset),
+               xml::attr("current", &Vcpu::current), xml::content(&Vcpu::count));
 
 struct VcpuState {
     std::uint32_t id = 0;
@@ -29,18 +26,15 @@ struct VcpuState {
     xml::Rest rest{};
     bool operator==(const VcpuState&) const = default;
 };
-template <> inline constexpr auto fields<VcpuState> = std::tuple{
-    xml::attr("id", &VcpuState::id),
-    xml::attr("enabled", &VcpuState::enabled),
-    xml::attr("hotpluggable", &VcpuState::hotpluggable),
-    xml::attr("order", &VcpuState::order),
-};
+template <> inline constexpr auto fields<VcpuState> =
+    xml::table(xml::attr("id", &VcpuState::id), xml::attr("enabled", &VcpuState::enabled),
+               xml::attr("hotpluggable", &VcpuState::hotpluggable), xml::attr("order", &VcpuState::order));
 struct Vcpus {
     std::vector<VcpuState> vcpus{};
     xml::Rest rest{};
     bool operator==(const Vcpus&) const = default;
 };
-template <> inline constexpr auto fields<Vcpus> = std::tuple{xml::child("vcpu", &Vcpus::vcpus)};
+template <> inline constexpr auto fields<Vcpus> = xml::table(xml::child("vcpu", &Vcpus::vcpus));
 
 struct IoThreadId {
     std::uint32_t id = 0;
@@ -48,28 +42,25 @@ struct IoThreadId {
     xml::Rest rest{};
     bool operator==(const IoThreadId&) const = default;
 };
-template <> inline constexpr auto fields<IoThreadId> = std::tuple{
-    xml::attr("id", &IoThreadId::id),
-    xml::attr("thread_pool_min", &IoThreadId::thread_pool_min),
-    xml::attr("thread_pool_max", &IoThreadId::thread_pool_max),
-};
+template <> inline constexpr auto fields<IoThreadId> =
+    xml::table(xml::attr("id", &IoThreadId::id), xml::attr("thread_pool_min", &IoThreadId::thread_pool_min),
+               xml::attr("thread_pool_max", &IoThreadId::thread_pool_max));
 struct IoThreadIds {
     std::vector<IoThreadId> threads{};
     xml::Rest rest{};
     bool operator==(const IoThreadIds&) const = default;
 };
 template <> inline constexpr auto fields<IoThreadIds> =
-    std::tuple{xml::child("iothread", &IoThreadIds::threads)};
+    xml::table(xml::child("iothread", &IoThreadIds::threads));
 
 struct DefaultIoThread {
     std::optional<int> thread_pool_min{}, thread_pool_max{};
     xml::Rest rest{};
     bool operator==(const DefaultIoThread&) const = default;
 };
-template <> inline constexpr auto fields<DefaultIoThread> = std::tuple{
-    xml::attr("thread_pool_min", &DefaultIoThread::thread_pool_min),
-    xml::attr("thread_pool_max", &DefaultIoThread::thread_pool_max),
-};
+template <> inline constexpr auto fields<DefaultIoThread> =
+    xml::table(xml::attr("thread_pool_min", &DefaultIoThread::thread_pool_min),
+               xml::attr("thread_pool_max", &DefaultIoThread::thread_pool_max));
 
 struct VcpuPin {
     std::uint32_t vcpu = 0;
@@ -77,26 +68,22 @@ struct VcpuPin {
     xml::Rest rest{};
     bool operator==(const VcpuPin&) const = default;
 };
-template <> inline constexpr auto fields<VcpuPin> = std::tuple{
-    xml::attr("vcpu", &VcpuPin::vcpu),
-    xml::attr("cpuset", &VcpuPin::cpuset),
-};
+template <> inline constexpr auto fields<VcpuPin> =
+    xml::table(xml::attr("vcpu", &VcpuPin::vcpu), xml::attr("cpuset", &VcpuPin::cpuset));
 struct EmulatorPin {
     CpuSet cpuset{};
     xml::Rest rest{};
     bool operator==(const EmulatorPin&) const = default;
 };
-template <> inline constexpr auto fields<EmulatorPin> = std::tuple{xml::attr("cpuset", &EmulatorPin::cpuset)};
+template <> inline constexpr auto fields<EmulatorPin> = xml::table(xml::attr("cpuset", &EmulatorPin::cpuset));
 struct IoThreadPin {
     std::uint32_t iothread = 0;
     CpuSet cpuset{};
     xml::Rest rest{};
     bool operator==(const IoThreadPin&) const = default;
 };
-template <> inline constexpr auto fields<IoThreadPin> = std::tuple{
-    xml::attr("iothread", &IoThreadPin::iothread),
-    xml::attr("cpuset", &IoThreadPin::cpuset),
-};
+template <> inline constexpr auto fields<IoThreadPin> =
+    xml::table(xml::attr("iothread", &IoThreadPin::iothread), xml::attr("cpuset", &IoThreadPin::cpuset));
 
 enum class Scheduler { batch, idle, fifo, rr };
 template <> inline constexpr auto names<Scheduler> = make_names<Scheduler>({"batch", "idle", "fifo", "rr"});
@@ -108,11 +95,9 @@ struct VcpuSched {
     xml::Rest rest{};
     bool operator==(const VcpuSched&) const = default;
 };
-template <> inline constexpr auto fields<VcpuSched> = std::tuple{
-    xml::attr("vcpus", &VcpuSched::vcpus),
-    xml::attr("scheduler", &VcpuSched::scheduler),
-    xml::attr("priority", &VcpuSched::priority),
-};
+template <> inline constexpr auto fields<VcpuSched> =
+    xml::table(xml::attr("vcpus", &VcpuSched::vcpus), xml::attr("scheduler", &VcpuSched::scheduler),
+               xml::attr("priority", &VcpuSched::priority));
 struct IoThreadSched {
     CpuSet iothreads{};
     Scheduler scheduler = Scheduler::batch;
@@ -120,21 +105,17 @@ struct IoThreadSched {
     xml::Rest rest{};
     bool operator==(const IoThreadSched&) const = default;
 };
-template <> inline constexpr auto fields<IoThreadSched> = std::tuple{
-    xml::attr("iothreads", &IoThreadSched::iothreads),
-    xml::attr("scheduler", &IoThreadSched::scheduler),
-    xml::attr("priority", &IoThreadSched::priority),
-};
+template <> inline constexpr auto fields<IoThreadSched> = xml::table(
+    xml::attr("iothreads", &IoThreadSched::iothreads), xml::attr("scheduler", &IoThreadSched::scheduler),
+    xml::attr("priority", &IoThreadSched::priority));
 struct EmulatorSched {
     Scheduler scheduler = Scheduler::batch;
     std::optional<int> priority{};
     xml::Rest rest{};
     bool operator==(const EmulatorSched&) const = default;
 };
-template <> inline constexpr auto fields<EmulatorSched> = std::tuple{
-    xml::attr("scheduler", &EmulatorSched::scheduler),
-    xml::attr("priority", &EmulatorSched::priority),
-};
+template <> inline constexpr auto fields<EmulatorSched> = xml::table(
+    xml::attr("scheduler", &EmulatorSched::scheduler), xml::attr("priority", &EmulatorSched::priority));
 
 struct CpuTune {
     std::optional<std::uint64_t> shares{}, period{};
@@ -154,22 +135,16 @@ struct CpuTune {
     xml::Rest rest{};
     bool operator==(const CpuTune&) const = default;
 };
-template <> inline constexpr auto fields<CpuTune> = std::tuple{
-    xml::leaf("shares", &CpuTune::shares),
-    xml::leaf("period", &CpuTune::period),
-    xml::leaf("quota", &CpuTune::quota),
-    xml::leaf("global_period", &CpuTune::global_period),
+template <> inline constexpr auto fields<CpuTune> = xml::table(
+    xml::leaf("shares", &CpuTune::shares), xml::leaf("period", &CpuTune::period),
+    xml::leaf("quota", &CpuTune::quota), xml::leaf("global_period", &CpuTune::global_period),
     xml::leaf("global_quota", &CpuTune::global_quota),
     xml::leaf("emulator_period", &CpuTune::emulator_period),
     xml::leaf("emulator_quota", &CpuTune::emulator_quota),
     xml::leaf("iothread_period", &CpuTune::iothread_period),
-    xml::leaf("iothread_quota", &CpuTune::iothread_quota),
-    xml::child("vcpupin", &CpuTune::vcpupin),
-    xml::child("emulatorpin", &CpuTune::emulatorpin),
-    xml::child("iothreadpin", &CpuTune::iothreadpin),
-    xml::child("emulatorsched", &CpuTune::emulatorsched),
-    xml::child("vcpusched", &CpuTune::vcpusched),
-    xml::child("iothreadsched", &CpuTune::iothreadsched),
-};
+    xml::leaf("iothread_quota", &CpuTune::iothread_quota), xml::child("vcpupin", &CpuTune::vcpupin),
+    xml::child("emulatorpin", &CpuTune::emulatorpin), xml::child("iothreadpin", &CpuTune::iothreadpin),
+    xml::child("emulatorsched", &CpuTune::emulatorsched), xml::child("vcpusched", &CpuTune::vcpusched),
+    xml::child("iothreadsched", &CpuTune::iothreadsched));
 
 } // namespace cloister

@@ -23,10 +23,8 @@ struct Reconnect {
     xml::Rest rest{};
     bool operator==(const Reconnect&) const = default;
 };
-template <> inline constexpr auto fields<Reconnect> = std::tuple{
-    xml::attr("enabled", &Reconnect::enabled),
-    xml::attr("timeout", &Reconnect::timeout),
-};
+template <> inline constexpr auto fields<Reconnect> =
+    xml::table(xml::attr("enabled", &Reconnect::enabled), xml::attr("timeout", &Reconnect::timeout));
 
 /// A <source> that means nothing for its type is dropped, as libvirt does.
 template <class T> constexpr auto no_source() {
@@ -46,45 +44,43 @@ struct PathSource { ///< <source path=…> of a device node or a pseudo terminal
     xml::Rest rest{};
     bool operator==(const PathSource&) const = default;
 };
-template <> inline constexpr auto fields<PathSource> = std::tuple{
-    xml::attr("path", &PathSource::path),
-    xml::child("seclabel", &PathSource::seclabels),
-};
+template <> inline constexpr auto fields<PathSource> =
+    xml::table(xml::attr("path", &PathSource::path), xml::child("seclabel", &PathSource::seclabels));
 
 struct NullChardev {
     bool operator==(const NullChardev&) const = default;
 };
-template <> inline constexpr auto fields<NullChardev> = std::tuple{no_source<NullChardev>()};
+template <> inline constexpr auto fields<NullChardev> = xml::table(no_source<NullChardev>());
 
 struct VcChardev { ///< a text console in QEMU's window
     bool operator==(const VcChardev&) const = default;
 };
-template <> inline constexpr auto fields<VcChardev> = std::tuple{no_source<VcChardev>()};
+template <> inline constexpr auto fields<VcChardev> = xml::table(no_source<VcChardev>());
 
 struct StdioChardev {
     bool operator==(const StdioChardev&) const = default;
 };
-template <> inline constexpr auto fields<StdioChardev> = std::tuple{no_source<StdioChardev>()};
+template <> inline constexpr auto fields<StdioChardev> = xml::table(no_source<StdioChardev>());
 
 struct PtyChardev {
     std::optional<PathSource> source{}; ///< live only: QEMU chose it
     bool operator==(const PtyChardev&) const = default;
 };
 template <> inline constexpr auto fields<PtyChardev> =
-    std::tuple{xml::live(xml::child("source", &PtyChardev::source))};
+    xml::table(xml::live(xml::child("source", &PtyChardev::source)));
 
 struct DevChardev { ///< a host character device
     std::optional<PathSource> source{};
     bool operator==(const DevChardev&) const = default;
 };
-template <> inline constexpr auto fields<DevChardev> = std::tuple{xml::child("source", &DevChardev::source)};
+template <> inline constexpr auto fields<DevChardev> = xml::table(xml::child("source", &DevChardev::source));
 
 struct PipeChardev { ///< a named pipe, or PATH.in and PATH.out
     std::optional<PathSource> source{};
     bool operator==(const PipeChardev&) const = default;
 };
 template <> inline constexpr auto fields<PipeChardev> =
-    std::tuple{xml::child("source", &PipeChardev::source)};
+    xml::table(xml::child("source", &PipeChardev::source));
 
 struct FileSource {
     std::optional<std::string> path{};
@@ -93,17 +89,15 @@ struct FileSource {
     xml::Rest rest{};
     bool operator==(const FileSource&) const = default;
 };
-template <> inline constexpr auto fields<FileSource> = std::tuple{
-    xml::attr("path", &FileSource::path),
-    xml::attr("append", &FileSource::append),
-    xml::child("seclabel", &FileSource::seclabels),
-};
+template <> inline constexpr auto fields<FileSource> =
+    xml::table(xml::attr("path", &FileSource::path), xml::attr("append", &FileSource::append),
+               xml::child("seclabel", &FileSource::seclabels));
 struct FileChardev {
     std::optional<FileSource> source{};
     bool operator==(const FileChardev&) const = default;
 };
 template <> inline constexpr auto fields<FileChardev> =
-    std::tuple{xml::child("source", &FileChardev::source)};
+    xml::table(xml::child("source", &FileChardev::source));
 
 struct UdpSource {
     std::optional<SocketMode> mode{};
@@ -111,16 +105,14 @@ struct UdpSource {
     xml::Rest rest{};
     bool operator==(const UdpSource&) const = default;
 };
-template <> inline constexpr auto fields<UdpSource> = std::tuple{
-    xml::attr("mode", &UdpSource::mode),
-    xml::attr("host", &UdpSource::host),
-    xml::attr("service", &UdpSource::service),
-};
+template <> inline constexpr auto fields<UdpSource> =
+    xml::table(xml::attr("mode", &UdpSource::mode), xml::attr("host", &UdpSource::host),
+               xml::attr("service", &UdpSource::service));
 struct UdpChardev {
     std::vector<UdpSource> sources{}; ///< where to send (connect) and where to listen (bind)
     bool operator==(const UdpChardev&) const = default;
 };
-template <> inline constexpr auto fields<UdpChardev> = std::tuple{xml::child("source", &UdpChardev::sources)};
+template <> inline constexpr auto fields<UdpChardev> = xml::table(xml::child("source", &UdpChardev::sources));
 
 struct TcpSource {
     std::optional<SocketMode> mode{};
@@ -130,28 +122,23 @@ struct TcpSource {
     xml::Rest rest{};
     bool operator==(const TcpSource&) const = default;
 };
-template <> inline constexpr auto fields<TcpSource> = std::tuple{
-    xml::attr("mode", &TcpSource::mode),
-    xml::attr("host", &TcpSource::host),
-    xml::attr("service", &TcpSource::service),
-    xml::attr("tls", &TcpSource::tls),
-    xml::child("reconnect", &TcpSource::reconnect),
-};
+template <> inline constexpr auto fields<TcpSource> =
+    xml::table(xml::attr("mode", &TcpSource::mode), xml::attr("host", &TcpSource::host),
+               xml::attr("service", &TcpSource::service), xml::attr("tls", &TcpSource::tls),
+               xml::child("reconnect", &TcpSource::reconnect));
 struct Protocol {
     ChardevProtocol type = ChardevProtocol::raw;
     xml::Rest rest{};
     bool operator==(const Protocol&) const = default;
 };
-template <> inline constexpr auto fields<Protocol> = std::tuple{xml::attr("type", &Protocol::type)};
+template <> inline constexpr auto fields<Protocol> = xml::table(xml::attr("type", &Protocol::type));
 struct TcpChardev {
     std::optional<TcpSource> source{};
     std::optional<Protocol> protocol{};
     bool operator==(const TcpChardev&) const = default;
 };
-template <> inline constexpr auto fields<TcpChardev> = std::tuple{
-    xml::child("source", &TcpChardev::source),
-    xml::child("protocol", &TcpChardev::protocol),
-};
+template <> inline constexpr auto fields<TcpChardev> =
+    xml::table(xml::child("source", &TcpChardev::source), xml::child("protocol", &TcpChardev::protocol));
 
 struct UnixSource {
     std::optional<SocketMode> mode{};
@@ -161,23 +148,20 @@ struct UnixSource {
     xml::Rest rest{};
     bool operator==(const UnixSource&) const = default;
 };
-template <> inline constexpr auto fields<UnixSource> = std::tuple{
-    xml::attr("mode", &UnixSource::mode),
-    xml::attr("path", &UnixSource::path),
-    xml::child("reconnect", &UnixSource::reconnect),
-    xml::child("seclabel", &UnixSource::seclabels),
-};
+template <> inline constexpr auto fields<UnixSource> = xml::table(
+    xml::attr("mode", &UnixSource::mode), xml::attr("path", &UnixSource::path),
+    xml::child("reconnect", &UnixSource::reconnect), xml::child("seclabel", &UnixSource::seclabels));
 struct UnixChardev {
     std::optional<UnixSource> source{};
     bool operator==(const UnixChardev&) const = default;
 };
 template <> inline constexpr auto fields<UnixChardev> =
-    std::tuple{xml::child("source", &UnixChardev::source)};
+    xml::table(xml::child("source", &UnixChardev::source));
 
 struct SpiceVmcChardev {
     bool operator==(const SpiceVmcChardev&) const = default;
 };
-template <> inline constexpr auto fields<SpiceVmcChardev> = std::tuple{no_source<SpiceVmcChardev>()};
+template <> inline constexpr auto fields<SpiceVmcChardev> = xml::table(no_source<SpiceVmcChardev>());
 
 struct ChannelSource { ///< the name by which a display client finds the port
     std::optional<std::string> channel{};
@@ -185,19 +169,19 @@ struct ChannelSource { ///< the name by which a display client finds the port
     bool operator==(const ChannelSource&) const = default;
 };
 template <> inline constexpr auto fields<ChannelSource> =
-    std::tuple{xml::attr("channel", &ChannelSource::channel)};
+    xml::table(xml::attr("channel", &ChannelSource::channel));
 struct SpicePortChardev {
     std::optional<ChannelSource> source{};
     bool operator==(const SpicePortChardev&) const = default;
 };
 template <> inline constexpr auto fields<SpicePortChardev> =
-    std::tuple{xml::child("source", &SpicePortChardev::source)};
+    xml::table(xml::child("source", &SpicePortChardev::source));
 struct DbusChardev {
     std::optional<ChannelSource> source{};
     bool operator==(const DbusChardev&) const = default;
 };
 template <> inline constexpr auto fields<DbusChardev> =
-    std::tuple{xml::child("source", &DbusChardev::source)};
+    xml::table(xml::child("source", &DbusChardev::source));
 
 /// Shared by SPICE and QEMU's own agent channel.
 enum class MouseMode { client, server };
@@ -208,14 +192,14 @@ struct MouseSetting {
     xml::Rest rest{};
     bool operator==(const MouseSetting&) const = default;
 };
-template <> inline constexpr auto fields<MouseSetting> = std::tuple{xml::attr("mode", &MouseSetting::mode)};
+template <> inline constexpr auto fields<MouseSetting> = xml::table(xml::attr("mode", &MouseSetting::mode));
 struct ClipboardSetting {
     YesNo copypaste = YesNo::no;
     xml::Rest rest{};
     bool operator==(const ClipboardSetting&) const = default;
 };
 template <> inline constexpr auto fields<ClipboardSetting> =
-    std::tuple{xml::attr("copypaste", &ClipboardSetting::copypaste)};
+    xml::table(xml::attr("copypaste", &ClipboardSetting::copypaste));
 
 struct VdagentSource {
     std::optional<ClipboardSetting> clipboard{};
@@ -223,16 +207,14 @@ struct VdagentSource {
     xml::Rest rest{};
     bool operator==(const VdagentSource&) const = default;
 };
-template <> inline constexpr auto fields<VdagentSource> = std::tuple{
-    xml::child("clipboard", &VdagentSource::clipboard),
-    xml::child("mouse", &VdagentSource::mouse),
-};
+template <> inline constexpr auto fields<VdagentSource> = xml::table(
+    xml::child("clipboard", &VdagentSource::clipboard), xml::child("mouse", &VdagentSource::mouse));
 struct VdagentChardev { ///< QEMU itself is the agent's peer
     std::optional<VdagentSource> source{};
     bool operator==(const VdagentChardev&) const = default;
 };
 template <> inline constexpr auto fields<VdagentChardev> =
-    std::tuple{xml::child("source", &VdagentChardev::source)};
+    xml::table(xml::child("source", &VdagentChardev::source));
 
 /// Embedded first in a character device: xml::embed(&Serial::chardev).
 struct Chardev {
@@ -243,14 +225,13 @@ struct Chardev {
         how{};
     bool operator==(const Chardev&) const = default;
 };
-template <> inline constexpr auto fields<Chardev> = std::tuple{
+template <> inline constexpr auto fields<Chardev> = xml::table(
     xml::by_attr("type", &Chardev::how, xml::alt<NullChardev>("null"), xml::alt<VcChardev>("vc"),
                  xml::alt<PtyChardev>("pty"), xml::alt<DevChardev>("dev"), xml::alt<FileChardev>("file"),
                  xml::alt<PipeChardev>("pipe"), xml::alt<StdioChardev>("stdio"), xml::alt<UdpChardev>("udp"),
                  xml::alt<TcpChardev>("tcp"), xml::alt<UnixChardev>("unix"),
                  xml::alt<SpiceVmcChardev>("spicevmc"), xml::alt<SpicePortChardev>("spiceport"),
-                 xml::alt<VdagentChardev>("qemu-vdagent"), xml::alt<DbusChardev>("dbus")),
-};
+                 xml::alt<VdagentChardev>("qemu-vdagent"), xml::alt<DbusChardev>("dbus")));
 
 /// A copy of what the guest writes, kept in a host file.
 struct ChardevLog {
@@ -259,9 +240,7 @@ struct ChardevLog {
     xml::Rest rest{};
     bool operator==(const ChardevLog&) const = default;
 };
-template <> inline constexpr auto fields<ChardevLog> = std::tuple{
-    xml::attr("file", &ChardevLog::file),
-    xml::attr("append", &ChardevLog::append),
-};
+template <> inline constexpr auto fields<ChardevLog> =
+    xml::table(xml::attr("file", &ChardevLog::file), xml::attr("append", &ChardevLog::append));
 
 } // namespace cloister

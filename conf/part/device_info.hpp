@@ -13,7 +13,7 @@ struct Alias {
     xml::Rest rest{};
     bool operator==(const Alias&) const = default;
 };
-template <> inline constexpr auto fields<Alias> = std::tuple{xml::attr("name", &Alias::name)};
+template <> inline constexpr auto fields<Alias> = xml::table(xml::attr("name", &Alias::name));
 
 struct DeviceBoot {
     std::uint32_t order = 0;
@@ -21,10 +21,8 @@ struct DeviceBoot {
     xml::Rest rest{};
     bool operator==(const DeviceBoot&) const = default;
 };
-template <> inline constexpr auto fields<DeviceBoot> = std::tuple{
-    xml::attr("order", &DeviceBoot::order),
-    xml::attr("loadparm", &DeviceBoot::loadparm),
-};
+template <> inline constexpr auto fields<DeviceBoot> =
+    xml::table(xml::attr("order", &DeviceBoot::order), xml::attr("loadparm", &DeviceBoot::loadparm));
 
 struct Rom {
     std::optional<YesNo> enabled{};
@@ -33,18 +31,15 @@ struct Rom {
     xml::Rest rest{};
     bool operator==(const Rom&) const = default;
 };
-template <> inline constexpr auto fields<Rom> = std::tuple{
-    xml::attr("enabled", &Rom::enabled),
-    xml::attr("bar", &Rom::bar),
-    xml::attr("file", &Rom::file),
-};
+template <> inline constexpr auto fields<Rom> = xml::table(
+    xml::attr("enabled", &Rom::enabled), xml::attr("bar", &Rom::bar), xml::attr("file", &Rom::file));
 
 struct AcpiIndex {
     std::uint32_t index = 0;
     xml::Rest rest{};
     bool operator==(const AcpiIndex&) const = default;
 };
-template <> inline constexpr auto fields<AcpiIndex> = std::tuple{xml::attr("index", &AcpiIndex::index)};
+template <> inline constexpr auto fields<AcpiIndex> = xml::table(xml::attr("index", &AcpiIndex::index));
 
 /// Embedded at the end of a device's own fields: xml::embed(&Rng::info).
 struct DeviceInfo {
@@ -55,11 +50,10 @@ struct DeviceInfo {
     std::optional<Address> address{};
     bool operator==(const DeviceInfo&) const = default;
 };
-template <> inline constexpr auto fields<DeviceInfo> = std::tuple{
-    xml::child("boot", &DeviceInfo::boot),       xml::child("alias", &DeviceInfo::alias),
-    xml::child("rom", &DeviceInfo::rom),         xml::child("acpi", &DeviceInfo::acpi),
-    xml::child("address", &DeviceInfo::address),
-};
+template <> inline constexpr auto fields<DeviceInfo> =
+    xml::table(xml::child("boot", &DeviceInfo::boot), xml::child("alias", &DeviceInfo::alias),
+               xml::child("rom", &DeviceInfo::rom), xml::child("acpi", &DeviceInfo::acpi),
+               xml::child("address", &DeviceInfo::address));
 
 /// The address of this kind, or null.
 template <class A> A* address_of(DeviceInfo& info) {

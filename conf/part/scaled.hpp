@@ -26,7 +26,7 @@ struct MibSize {
 };
 
 inline bool takes_unit(std::string_view name, const xml::Node* child) { return !child && name == "unit"; }
-template <> inline constexpr auto fields<KibSize> = std::tuple{xml::special<KibSize>(
+template <> inline constexpr auto fields<KibSize> = xml::table(xml::special<KibSize>(
     takes_unit,
     [](const xml::Node& n, KibSize& out, xml::Flavour) -> Result<> {
         out.kib = (TRY(read_scaled(n, "KiB")) + 1023) / 1024;
@@ -35,8 +35,8 @@ template <> inline constexpr auto fields<KibSize> = std::tuple{xml::special<KibS
     [](const KibSize& v, xml::Node& n, const xml::Style&) {
         n.set("unit", "KiB");
         n.text = std::to_string(v.kib);
-    })};
-template <> inline constexpr auto fields<MibSize> = std::tuple{xml::special<MibSize>(
+    }));
+template <> inline constexpr auto fields<MibSize> = xml::table(xml::special<MibSize>(
     takes_unit,
     [](const xml::Node& n, MibSize& out, xml::Flavour) -> Result<> {
         out.mib = (TRY(read_scaled(n, "b")) + (1u << 20) - 1) >> 20;
@@ -45,6 +45,6 @@ template <> inline constexpr auto fields<MibSize> = std::tuple{xml::special<MibS
     [](const MibSize& v, xml::Node& n, const xml::Style&) {
         n.set("unit", "M");
         n.text = std::to_string(v.mib);
-    })};
+    }));
 
 } // namespace cloister

@@ -22,14 +22,10 @@ struct SecLabel {
     xml::Rest rest{};
     bool operator==(const SecLabel&) const = default;
 };
-template <> inline constexpr auto fields<SecLabel> = std::tuple{
-    xml::attr("type", &SecLabel::type),
-    xml::attr("model", &SecLabel::model),
-    xml::attr("relabel", &SecLabel::relabel),
-    xml::leaf("label", &SecLabel::label),
-    xml::leaf("imagelabel", &SecLabel::imagelabel),
-    xml::leaf("baselabel", &SecLabel::baselabel),
-};
+template <> inline constexpr auto fields<SecLabel> =
+    xml::table(xml::attr("type", &SecLabel::type), xml::attr("model", &SecLabel::model),
+               xml::attr("relabel", &SecLabel::relabel), xml::leaf("label", &SecLabel::label),
+               xml::leaf("imagelabel", &SecLabel::imagelabel), xml::leaf("baselabel", &SecLabel::baselabel));
 
 /// Inside a device's <source>: what one security model does differently for that one resource.
 struct DeviceSecLabel {
@@ -40,11 +36,8 @@ struct DeviceSecLabel {
     xml::Rest rest{};
     bool operator==(const DeviceSecLabel&) const = default;
 };
-template <> inline constexpr auto fields<DeviceSecLabel> = std::tuple{
-    xml::attr("model", &DeviceSecLabel::model),
-    xml::live(xml::attr("labelskip", &DeviceSecLabel::labelskip)),
-    xml::attr("relabel", &DeviceSecLabel::relabel),
-    xml::leaf("label", &DeviceSecLabel::label),
-};
+template <> inline constexpr auto fields<DeviceSecLabel> = xml::table(
+    xml::attr("model", &DeviceSecLabel::model), xml::live(xml::attr("labelskip", &DeviceSecLabel::labelskip)),
+    xml::attr("relabel", &DeviceSecLabel::relabel), xml::leaf("label", &DeviceSecLabel::label));
 
 } // namespace cloister

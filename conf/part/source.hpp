@@ -21,12 +21,9 @@ struct SourceHost {
     xml::Rest rest{};
     bool operator==(const SourceHost&) const = default;
 };
-template <> inline constexpr auto fields<SourceHost> = std::tuple{
-    xml::attr("transport", &SourceHost::transport),
-    xml::attr("name", &SourceHost::name),
-    xml::attr("port", &SourceHost::port),
-    xml::attr("socket", &SourceHost::socket),
-};
+template <> inline constexpr auto fields<SourceHost> =
+    xml::table(xml::attr("transport", &SourceHost::transport), xml::attr("name", &SourceHost::name),
+               xml::attr("port", &SourceHost::port), xml::attr("socket", &SourceHost::socket));
 
 struct SecretRef {
     std::string type{}; ///< ceph, iscsi; passphrase (encryption)
@@ -35,11 +32,9 @@ struct SecretRef {
     xml::Rest rest{};
     bool operator==(const SecretRef&) const = default;
 };
-template <> inline constexpr auto fields<SecretRef> = std::tuple{
-    xml::attr("type", &SecretRef::type),
-    xml::attr("uuid", &SecretRef::uuid),
-    xml::attr("usage", &SecretRef::usage),
-};
+template <> inline constexpr auto fields<SecretRef> =
+    xml::table(xml::attr("type", &SecretRef::type), xml::attr("uuid", &SecretRef::uuid),
+               xml::attr("usage", &SecretRef::usage));
 
 struct SourceAuth {
     std::string username{};
@@ -47,31 +42,24 @@ struct SourceAuth {
     xml::Rest rest{};
     bool operator==(const SourceAuth&) const = default;
 };
-template <> inline constexpr auto fields<SourceAuth> = std::tuple{
-    xml::attr("username", &SourceAuth::username),
-    xml::child("secret", &SourceAuth::secret),
-};
+template <> inline constexpr auto fields<SourceAuth> =
+    xml::table(xml::attr("username", &SourceAuth::username), xml::child("secret", &SourceAuth::secret));
 
 struct EncryptionCipher { ///< only used when a volume is made
     std::optional<std::string> name{}, size{}, mode{}, hash{};
     xml::Rest rest{};
     bool operator==(const EncryptionCipher&) const = default;
 };
-template <> inline constexpr auto fields<EncryptionCipher> = std::tuple{
-    xml::attr("name", &EncryptionCipher::name),
-    xml::attr("size", &EncryptionCipher::size),
-    xml::attr("mode", &EncryptionCipher::mode),
-    xml::attr("hash", &EncryptionCipher::hash),
-};
+template <> inline constexpr auto fields<EncryptionCipher> =
+    xml::table(xml::attr("name", &EncryptionCipher::name), xml::attr("size", &EncryptionCipher::size),
+               xml::attr("mode", &EncryptionCipher::mode), xml::attr("hash", &EncryptionCipher::hash));
 struct EncryptionIvgen {
     std::optional<std::string> name{}, hash{};
     xml::Rest rest{};
     bool operator==(const EncryptionIvgen&) const = default;
 };
-template <> inline constexpr auto fields<EncryptionIvgen> = std::tuple{
-    xml::attr("name", &EncryptionIvgen::name),
-    xml::attr("hash", &EncryptionIvgen::hash),
-};
+template <> inline constexpr auto fields<EncryptionIvgen> =
+    xml::table(xml::attr("name", &EncryptionIvgen::name), xml::attr("hash", &EncryptionIvgen::hash));
 
 enum class EncryptionEngine { qemu, librbd };
 template <> inline constexpr auto names<EncryptionEngine> = make_names<EncryptionEngine>({"qemu", "librbd"});
@@ -86,25 +74,24 @@ struct SourceEncryption {
     xml::Rest rest{};
     bool operator==(const SourceEncryption&) const = default;
 };
-template <> inline constexpr auto fields<SourceEncryption> = std::tuple{
-    xml::attr("format", &SourceEncryption::format),   xml::attr("engine", &SourceEncryption::engine),
+template <> inline constexpr auto fields<SourceEncryption> = xml::table(
+    xml::attr("format", &SourceEncryption::format), xml::attr("engine", &SourceEncryption::engine),
     xml::child("secret", &SourceEncryption::secrets), xml::child("cipher", &SourceEncryption::cipher),
-    xml::child("ivgen", &SourceEncryption::ivgen),
-};
+    xml::child("ivgen", &SourceEncryption::ivgen));
 
 struct NamedElement { ///< <snapshot name='…'/>
     std::string name{};
     xml::Rest rest{};
     bool operator==(const NamedElement&) const = default;
 };
-template <> inline constexpr auto fields<NamedElement> = std::tuple{xml::attr("name", &NamedElement::name)};
+template <> inline constexpr auto fields<NamedElement> = xml::table(xml::attr("name", &NamedElement::name));
 
 struct SourceConfig { ///< of rbd: Ceph's configuration file
     std::string file{};
     xml::Rest rest{};
     bool operator==(const SourceConfig&) const = default;
 };
-template <> inline constexpr auto fields<SourceConfig> = std::tuple{xml::attr("file", &SourceConfig::file)};
+template <> inline constexpr auto fields<SourceConfig> = xml::table(xml::attr("file", &SourceConfig::file));
 
 struct IscsiInitiator {
     NamedElement iqn{};
@@ -112,14 +99,14 @@ struct IscsiInitiator {
     bool operator==(const IscsiInitiator&) const = default;
 };
 template <> inline constexpr auto fields<IscsiInitiator> =
-    std::tuple{xml::child("iqn", &IscsiInitiator::iqn)};
+    xml::table(xml::child("iqn", &IscsiInitiator::iqn));
 
 struct SourceSsl {
     YesNo verify = YesNo::yes;
     xml::Rest rest{};
     bool operator==(const SourceSsl&) const = default;
 };
-template <> inline constexpr auto fields<SourceSsl> = std::tuple{xml::attr("verify", &SourceSsl::verify)};
+template <> inline constexpr auto fields<SourceSsl> = xml::table(xml::attr("verify", &SourceSsl::verify));
 
 struct HttpCookie {
     std::string name{};
@@ -127,24 +114,22 @@ struct HttpCookie {
     xml::Rest rest{};
     bool operator==(const HttpCookie&) const = default;
 };
-template <> inline constexpr auto fields<HttpCookie> = std::tuple{
-    xml::attr("name", &HttpCookie::name),
-    xml::content(&HttpCookie::value),
-};
+template <> inline constexpr auto fields<HttpCookie> =
+    xml::table(xml::attr("name", &HttpCookie::name), xml::content(&HttpCookie::value));
 struct HttpCookies {
     std::vector<HttpCookie> cookies{};
     xml::Rest rest{};
     bool operator==(const HttpCookies&) const = default;
 };
 template <> inline constexpr auto fields<HttpCookies> =
-    std::tuple{xml::secret(xml::child("cookie", &HttpCookies::cookies))};
+    xml::table(xml::secret(xml::child("cookie", &HttpCookies::cookies)));
 
 struct Readahead {
     std::uint64_t size = 0; ///< bytes
     xml::Rest rest{};
     bool operator==(const Readahead&) const = default;
 };
-template <> inline constexpr auto fields<Readahead> = std::tuple{xml::attr("size", &Readahead::size)};
+template <> inline constexpr auto fields<Readahead> = xml::table(xml::attr("size", &Readahead::size));
 
 struct SourceTimeout {
     std::uint64_t seconds = 0;
@@ -152,17 +137,15 @@ struct SourceTimeout {
     bool operator==(const SourceTimeout&) const = default;
 };
 template <> inline constexpr auto fields<SourceTimeout> =
-    std::tuple{xml::attr("seconds", &SourceTimeout::seconds)};
+    xml::table(xml::attr("seconds", &SourceTimeout::seconds));
 
 struct NfsIdentity { ///< a name or "+N"
     std::optional<std::string> user{}, group{};
     xml::Rest rest{};
     bool operator==(const NfsIdentity&) const = default;
 };
-template <> inline constexpr auto fields<NfsIdentity> = std::tuple{
-    xml::attr("user", &NfsIdentity::user),
-    xml::attr("group", &NfsIdentity::group),
-};
+template <> inline constexpr auto fields<NfsIdentity> =
+    xml::table(xml::attr("user", &NfsIdentity::user), xml::attr("group", &NfsIdentity::group));
 
 /// The part of a file or device that holds the image.
 struct StorageSlice {
@@ -171,18 +154,16 @@ struct StorageSlice {
     xml::Rest rest{};
     bool operator==(const StorageSlice&) const = default;
 };
-template <> inline constexpr auto fields<StorageSlice> = std::tuple{
-    xml::attr("type", &StorageSlice::type),
-    xml::attr("offset", &StorageSlice::offset),
-    xml::attr("size", &StorageSlice::size),
-};
+template <> inline constexpr auto fields<StorageSlice> =
+    xml::table(xml::attr("type", &StorageSlice::type), xml::attr("offset", &StorageSlice::offset),
+               xml::attr("size", &StorageSlice::size));
 struct StorageSlices {
     std::vector<StorageSlice> slices{};
     xml::Rest rest{};
     bool operator==(const StorageSlices&) const = default;
 };
 template <> inline constexpr auto fields<StorageSlices> =
-    std::tuple{xml::child("slice", &StorageSlices::slices)};
+    xml::table(xml::child("slice", &StorageSlices::slices));
 
 /// The socket of a persistent-reservation helper.
 struct ReservationSource {
@@ -190,21 +171,17 @@ struct ReservationSource {
     xml::Rest rest{};
     bool operator==(const ReservationSource&) const = default;
 };
-template <> inline constexpr auto fields<ReservationSource> = std::tuple{
-    xml::attr("type", &ReservationSource::type),
-    xml::attr("path", &ReservationSource::path),
-    xml::attr("mode", &ReservationSource::mode),
-};
+template <> inline constexpr auto fields<ReservationSource> =
+    xml::table(xml::attr("type", &ReservationSource::type), xml::attr("path", &ReservationSource::path),
+               xml::attr("mode", &ReservationSource::mode));
 struct Reservations {
     std::optional<YesNo> managed{};
     std::optional<ReservationSource> source{};
     xml::Rest rest{};
     bool operator==(const Reservations&) const = default;
 };
-template <> inline constexpr auto fields<Reservations> = std::tuple{
-    xml::attr("managed", &Reservations::managed),
-    xml::child("source", &Reservations::source),
-};
+template <> inline constexpr auto fields<Reservations> =
+    xml::table(xml::attr("managed", &Reservations::managed), xml::child("source", &Reservations::source));
 
 /// <source><address domain=… bus=… slot=… function=…/>: a PCI function of the host, without a type.
 struct HostPci {
@@ -214,7 +191,7 @@ struct HostPci {
     bool operator==(const HostPci&) const = default;
 };
 template <> inline constexpr auto fields<HostPci> =
-    std::tuple{xml::attr("type", &HostPci::type), xml::embed(&HostPci::pci)};
+    xml::table(xml::attr("type", &HostPci::type), xml::embed(&HostPci::pci));
 
 /// <source>: the attributes of every SourceType side by side; the type of the element around it says which
 /// count.
@@ -249,42 +226,24 @@ struct Source {
     xml::Rest rest{};
     bool operator==(const Source&) const = default;
 };
-template <> inline constexpr auto fields<Source> = std::tuple{
-    xml::attr("file", &Source::file),
-    xml::attr("dev", &Source::dev),
-    xml::attr("dir", &Source::dir),
-    xml::attr("protocol", &Source::protocol),
-    xml::attr("name", &Source::name),
-    xml::attr("query", &Source::query),
-    xml::attr("tls", &Source::tls),
-    xml::attr("tlsHostname", &Source::tls_hostname),
-    xml::attr("pool", &Source::pool),
-    xml::attr("volume", &Source::volume),
-    xml::attr("type", &Source::type),
-    xml::attr("managed", &Source::managed),
-    xml::attr("namespace", &Source::nvme_namespace),
-    xml::attr("path", &Source::path),
-    xml::attr("mode", &Source::mode),
-    xml::attr("fdgroup", &Source::fdgroup),
-    xml::attr("startupPolicy", &Source::startup_policy),
-    xml::live(xml::attr("index", &Source::index)),
-    xml::child("address", &Source::address),
-    xml::child("host", &Source::hosts),
-    xml::child("snapshot", &Source::snapshot),
-    xml::child("config", &Source::config),
-    xml::child("initiator", &Source::initiator),
-    xml::child("ssl", &Source::ssl),
-    xml::child("cookies", &Source::cookies),
-    xml::child("readahead", &Source::readahead),
-    xml::child("timeout", &Source::timeout),
-    xml::child("identity", &Source::identity),
-    xml::child("reconnect", &Source::reconnect),
-    xml::child("slices", &Source::slices),
-    xml::child("seclabel", &Source::seclabels),
-    xml::child("auth", &Source::auth),
-    xml::child("encryption", &Source::encryption),
-    xml::child("reservations", &Source::reservations),
-};
+template <> inline constexpr auto fields<Source> = xml::table(
+    xml::attr("file", &Source::file), xml::attr("dev", &Source::dev), xml::attr("dir", &Source::dir),
+    xml::attr("protocol", &Source::protocol), xml::attr("name", &Source::name),
+    xml::attr("query", &Source::query), xml::attr("tls", &Source::tls),
+    xml::attr("tlsHostname", &Source::tls_hostname), xml::attr("pool", &Source::pool),
+    xml::attr("volume", &Source::volume), xml::attr("type", &Source::type),
+    xml::attr("managed", &Source::managed), xml::attr("namespace", &Source::nvme_namespace),
+    xml::attr("path", &Source::path), xml::attr("mode", &Source::mode),
+    xml::attr("fdgroup", &Source::fdgroup), xml::attr("startupPolicy", &Source::startup_policy),
+    xml::live(xml::attr("index", &Source::index)), xml::child("address", &Source::address),
+    xml::child("host", &Source::hosts), xml::child("snapshot", &Source::snapshot),
+    xml::child("config", &Source::config), xml::child("initiator", &Source::initiator),
+    xml::child("ssl", &Source::ssl), xml::child("cookies", &Source::cookies),
+    xml::child("readahead", &Source::readahead), xml::child("timeout", &Source::timeout),
+    xml::child("identity", &Source::identity), xml::child("reconnect", &Source::reconnect),
+    xml::child("slices", &Source::slices), xml::child("seclabel", &Source::seclabels),
+    xml::child("auth", &Source::auth), xml::child("encryption", &Source::encryption),
+    xml::child("reservations", &Source::reservations));
 
 struct SizeWithUnit {
     std::optional<std::string> unit{};
@@ -292,10 +251,8 @@ struct SizeWithUnit {
     xml::Rest rest{};
     bool operator==(const SizeWithUnit&) const = default;
 };
-template <> inline constexpr auto fields<SizeWithUnit> = std::tuple{
-    xml::attr("unit", &SizeWithUnit::unit),
-    xml::content(&SizeWithUnit::value),
-};
+template <> inline constexpr auto fields<SizeWithUnit> =
+    xml::table(xml::attr("unit", &SizeWithUnit::unit), xml::content(&SizeWithUnit::value));
 
 struct MetadataCache {
     SizeWithUnit max_size{};
@@ -303,7 +260,7 @@ struct MetadataCache {
     bool operator==(const MetadataCache&) const = default;
 };
 template <> inline constexpr auto fields<MetadataCache> =
-    std::tuple{xml::child("max_size", &MetadataCache::max_size)};
+    xml::table(xml::child("max_size", &MetadataCache::max_size));
 
 struct ImageFormat { ///< <format type='qcow2'/>
     std::string type{};
@@ -311,10 +268,8 @@ struct ImageFormat { ///< <format type='qcow2'/>
     xml::Rest rest{};
     bool operator==(const ImageFormat&) const = default;
 };
-template <> inline constexpr auto fields<ImageFormat> = std::tuple{
-    xml::attr("type", &ImageFormat::type),
-    xml::child("metadata_cache", &ImageFormat::metadata_cache),
-};
+template <> inline constexpr auto fields<ImageFormat> = xml::table(
+    xml::attr("type", &ImageFormat::type), xml::child("metadata_cache", &ImageFormat::metadata_cache));
 
 /// One layer below the top image. Without a type (`<backingStore/>`): the chain is known to end here.
 struct BackingStore {
@@ -327,11 +282,10 @@ struct BackingStore {
     bool ends() const { return !type; }
     bool operator==(const BackingStore& other) const;
 };
-template <> inline constexpr auto fields<BackingStore> = std::tuple{
-    xml::attr("type", &BackingStore::type),           xml::attr("index", &BackingStore::index),
-    xml::child("format", &BackingStore::format),      xml::child("source", &BackingStore::source),
-    xml::child("backingStore", &BackingStore::below),
-};
+template <> inline constexpr auto fields<BackingStore> =
+    xml::table(xml::attr("type", &BackingStore::type), xml::attr("index", &BackingStore::index),
+               xml::child("format", &BackingStore::format), xml::child("source", &BackingStore::source),
+               xml::child("backingStore", &BackingStore::below));
 inline bool BackingStore::operator==(const BackingStore& other) const {
     return type == other.type && index == other.index && format == other.format && source == other.source &&
            below == other.below && rest == other.rest;
@@ -349,15 +303,10 @@ struct Mirror {
     xml::Rest rest{};
     bool operator==(const Mirror&) const = default;
 };
-template <> inline constexpr auto fields<Mirror> = std::tuple{
-    xml::attr("type", &Mirror::type),
-    xml::attr("file", &Mirror::file),
-    xml::attr("format", &Mirror::format_attribute),
-    xml::attr("job", &Mirror::job),
-    xml::attr("ready", &Mirror::ready),
-    xml::child("format", &Mirror::format),
-    xml::child("source", &Mirror::source),
-    xml::child("backingStore", &Mirror::backing_store),
-};
+template <> inline constexpr auto fields<Mirror> =
+    xml::table(xml::attr("type", &Mirror::type), xml::attr("file", &Mirror::file),
+               xml::attr("format", &Mirror::format_attribute), xml::attr("job", &Mirror::job),
+               xml::attr("ready", &Mirror::ready), xml::child("format", &Mirror::format),
+               xml::child("source", &Mirror::source), xml::child("backingStore", &Mirror::backing_store));
 
 } // namespace cloister

@@ -10,6 +10,6 @@ struct VirtioDriver {
     xml::Rest rest{};
     bool operator==(const VirtioDriver&) const = default;
 };
-template <> inline constexpr auto fields<VirtioDriver> = std::tuple{xml::embed(&VirtioDriver::options)};
+template <> inline constexpr auto fields<VirtioDriver> = xml::table(xml::embed(&VirtioDriver::options));
 
 } // namespace cloister

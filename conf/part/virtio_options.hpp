@@ -10,11 +10,8 @@ struct VirtioOptions {
     std::optional<Switch> iommu{}, ats{}, packed{}, page_per_vq{};
     bool operator==(const VirtioOptions&) const = default;
 };
-template <> inline constexpr auto fields<VirtioOptions> = std::tuple{
-    xml::attr("iommu", &VirtioOptions::iommu),
-    xml::attr("ats", &VirtioOptions::ats),
-    xml::attr("packed", &VirtioOptions::packed),
-    xml::attr("page_per_vq", &VirtioOptions::page_per_vq),
-};
+template <> inline constexpr auto fields<VirtioOptions> = xml::table(
+    xml::attr("iommu", &VirtioOptions::iommu), xml::attr("ats", &VirtioOptions::ats),
+    xml::attr("packed", &VirtioOptions::packed), xml::attr("page_per_vq", &VirtioOptions::page_per_vq));
 
 } // namespace cloister

@@ -20,6 +20,12 @@ template <int Digits> struct Hex {
     auto operator<=>(const Hex&) const = default;
 };
 
+/// The same with 64 bits.
+template <int Digits> struct LongHex {
+    std::uint64_t value = 0;
+    auto operator<=>(const LongHex&) const = default;
+};
+
 /// An unsigned number in C notation: decimal, 0x…, 0… (octal). The whole text, nothing around it.
 std::optional<std::uint64_t> c_number(std::string_view text);
 std::string hexadecimal(std::uint64_t value, int digits);
@@ -53,6 +59,13 @@ template <int D> struct Scalar<Hex<D>> {
         return Hex<D>{static_cast<std::uint32_t>(*v)};
     }
     static std::string write(Hex<D> v) { return hexadecimal(v.value, D); }
+};
+template <int D> struct Scalar<LongHex<D>> {
+    static std::optional<LongHex<D>> read(std::string_view t) {
+        const auto v = c_number(t);
+        return v ? std::optional(LongHex<D>{*v}) : std::nullopt;
+    }
+    static std::string write(LongHex<D> v) { return hexadecimal(v.value, D); }
 };
 template <> struct Scalar<Uuid> {
     static std::optional<Uuid> read(std::string_view t) { return parse_uuid(t); }
