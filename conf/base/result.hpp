@@ -56,12 +56,15 @@ inline std::unexpected<Error> fail(Code code, std::string message,
 
 /// One of the project's three macros (docs/adr/0002): the value of `expr`, or return its error.
 /// Not for coroutines: g++ 12 crashes on co_await inside a statement expression.
-#define TRY(expr)                                                                                            \
+#define TRY(expr) CLOISTER_TRY_AS(expr, __COUNTER__)
+// A name of its own for each use, so that one TRY may stand inside another's expression.
+#define CLOISTER_TRY_AS(expr, number) CLOISTER_TRY(expr, number)
+#define CLOISTER_TRY(expr, number)                                                                           \
     __extension__({                                                                                          \
-        auto&& try_result_ = (expr);                                                                         \
-        if (!try_result_) [[unlikely]]                                                                       \
-            return std::unexpected(std::move(try_result_).error());                                          \
-        *std::move(try_result_);                                                                             \
+        auto&& try_result_##number = (expr);                                                                 \
+        if (!try_result_##number) [[unlikely]]                                                               \
+            return std::unexpected(std::move(try_result_##number).error());                                  \
+        *std::move(try_result_##number);                                                                     \
     })
 
 /// TRY for coroutines: declares `name` as the value of `expr`, or co_returns its error.
