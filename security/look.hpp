@@ -8,6 +8,7 @@
 #include <map>
 #include <optional>
 #include <string>
+#include <utility>
 #include <vector>
 
 namespace cloister {
@@ -50,5 +51,13 @@ struct HostLook {
     std::uint32_t last_capability = 40;
     bool operator==(const HostLook&) const = default;
 };
+
+/// Where a name leads: the symlinks on the way, and what stands at the end.
+struct Destination {
+    std::vector<std::pair<std::string, std::string>> links{}; ///< name -> target as written
+    std::string path{};
+    const Seen* seen = nullptr; ///< nothing there; lives as long as the look
+};
+Destination destination(const HostLook& look, const std::string& path);
 
 } // namespace cloister

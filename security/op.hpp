@@ -125,11 +125,13 @@ struct MakeCgroup {
     std::string root{}, path{};             ///< "/sys/fs/cgroup/memory", "machine/qemu-1-a.libvirt-qemu"
     std::vector<std::string> controllers{}; ///< v2: to be enabled on the way down
     std::string cpus{}, mems{};             ///< v1 cpuset: what an empty group on the way is given
+    bool partition = false;                 ///< shared by guests: removed with the last one
     bool operator==(const MakeCgroup&) const = default;
 };
-/// Removes a group, the groups in it, and its parents as far as they are empty. Never kills.
+/// Removes a group and the groups in it; waits for its last processes to end. Never kills.
 struct RemoveCgroup {
     std::string root{}, path{};
+    bool only_empty = false; ///< a partition: stays as long as others are in it
     bool operator==(const RemoveCgroup&) const = default;
 };
 /// Writes one file of a group.
@@ -146,13 +148,26 @@ struct MoveToCgroup {
     std::int32_t pid = 0;
     bool operator==(const MoveToCgroup&) const = default;
 };
-/// The exact device list of a group, instead of `was`; without a moment in which a device of both is refused.
+/// The exact device list of a new group; it goes with the group.
 struct DeviceAcl {
     DeviceBackend backend = DeviceBackend::none;
     std::string group{}; ///< absolute folder
     std::vector<DeviceRule> rules{};
-    std::optional<std::vector<DeviceRule>> was{}; ///< absent: a new group, no list
     bool operator==(const DeviceAcl&) const = default;
+};
+/// More entries for a group that has a list: no moment in which a device of the old list is refused.
+struct AddDevices {
+    DeviceBackend backend = DeviceBackend::none;
+    std::string group{};
+    std::vector<DeviceRule> rules{};
+    bool operator==(const AddDevices&) const = default;
+};
+/// Takes exactly these entries out again. A group that is gone took its list along.
+struct RemoveDevices {
+    DeviceBackend backend = DeviceBackend::none;
+    std::string group{};
+    std::vector<DeviceRule> rules{};
+    bool operator==(const RemoveDevices&) const = default;
 };
 
 // ---- descriptors: each leaves an open one under its symbol
@@ -199,7 +214,7 @@ struct StopProcess {
 using Op =
     std::variant<MakeDirectory, RemoveDirectory, MakeFile, RemoveFile, Chown, SetMode, MakeNode, MakeLink,
                  BindMount, RemoveNode, MakeCgroup, RemoveCgroup, SetCgroupValue, MoveToCgroup, DeviceAcl,
-                 BindSocket, MakeTap, RemoveTap, OpenFile, OpenVsock, StopProcess>;
+                 AddDevices, RemoveDevices, BindSocket, MakeTap, RemoveTap, OpenFile, OpenVsock, StopProcess>;
 
 /// What takes `op` back. Absent where there is nothing to take back: what was only opened, what is kept, what
 /// ends with the process or the group, and the removals themselves.

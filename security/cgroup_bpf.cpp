@@ -1,0 +1,117 @@
+#include "security/cgroup_bpf.hpp"
+
+#include <array>
+#include <cstddef>
+
+namespace cloister {
+namespace {
+
+constexpr std::uint32_t any = 0xffffffff;
+enum Register : std::uint8_t {
+    r0,
+    r1,
+    r2,
+    r3,
+    r4,
+    r5,
+    context = 6,
+    type = 7,
+    access = 8,
+    allowed = 9,
+    frame = 10
+};
+
+constexpr bpf_insn insn(int code, int to, int from, int offset, std::int32_t immediate) {
+    bpf_insn out{};
+    out.code = static_cast<__u8>(code);
+    out.dst_reg = static_cast<__u8>(to & 15);
+    out.src_reg = static_cast<__u8>(from & 15);
+    out.off = static_cast<__s16>(offset);
+    out.imm = immediate;
+    return out;
+}
+constexpr bpf_insn move(int to, int from) { return insn(BPF_ALU64 | BPF_MOV | BPF_X, to, from, 0, 0); }
+constexpr bpf_insn set(int to, std::int32_t value) {
+    return insn(BPF_ALU64 | BPF_MOV | BPF_K, to, 0, 0, value);
+}
+constexpr bpf_insn load(int to, int from, std::size_t offset) {
+    return insn(BPF_LDX | BPF_MEM | BPF_W, to, from, static_cast<int>(offset), 0);
+}
+constexpr bpf_insn store(int offset, int from) {
+    return insn(BPF_STX | BPF_MEM | BPF_W, frame, from, offset, 0);
+}
+constexpr bpf_insn store_value(int offset, std::int32_t v) {
+    return insn(BPF_ST | BPF_MEM | BPF_W, frame, 0, offset, v);
+}
+
+constexpr int key_at = -static_cast<int>(sizeof(BpfDeviceKey)); // of the frame pointer
+
+/// allowed |= map[type, major or any, minor or any]
+void look_up(std::vector<bpf_insn>& out, int map_fd, bool any_major, bool any_minor) {
+    out.push_back(store(key_at, type));
+    if (any_major)
+        out.push_back(store_value(key_at + 4, -1));
+    else {
+        out.push_back(load(r1, context, offsetof(bpf_cgroup_dev_ctx, major)));
+        out.push_back(store(key_at + 4, r1));
+    }
+    if (any_minor)
+        out.push_back(store_value(key_at + 8, -1));
+    else {
+        out.push_back(load(r1, context, offsetof(bpf_cgroup_dev_ctx, minor)));
+        out.push_back(store(key_at + 8, r1));
+    }
+    out.push_back(insn(BPF_LD | BPF_DW | BPF_IMM, r1, BPF_PSEUDO_MAP_FD, 0, map_fd)); // takes two places
+    out.push_back(insn(0, 0, 0, 0, 0));
+    out.push_back(move(r2, frame));
+    out.push_back(insn(BPF_ALU64 | BPF_ADD | BPF_K, r2, 0, 0, key_at));
+    out.push_back(insn(BPF_JMP | BPF_CALL, 0, 0, 0, BPF_FUNC_map_lookup_elem));
+    out.push_back(insn(BPF_JMP | BPF_JEQ | BPF_K, r0, 0, 2, 0)); // no entry: over the next two
+    out.push_back(load(r0, r0, 0));
+    out.push_back(insn(BPF_ALU64 | BPF_OR | BPF_X, allowed, r0, 0, 0));
+}
+
+} // namespace
+
+BpfDeviceEntry bpf_entry(const DeviceRule& rule) {
+    return {.key = {.type = rule.type == NodeType::block_device ? std::uint32_t{BPF_DEVCG_DEV_BLOCK}
+                                                                : std::uint32_t{BPF_DEVCG_DEV_CHAR},
+                    .major = rule.major.value_or(any),
+                    .minor = rule.minor.value_or(any)},
+            .access = (rule.read ? std::uint32_t{BPF_DEVCG_ACC_READ} : 0U) |
+                      (rule.write ? std::uint32_t{BPF_DEVCG_ACC_WRITE} : 0U) |
+                      (rule.make_node ? std::uint32_t{BPF_DEVCG_ACC_MKNOD} : 0U)};
+}
+
+std::optional<DeviceRule> device_rule(const BpfDeviceEntry& entry) {
+    if (entry.key.type != BPF_DEVCG_DEV_BLOCK && entry.key.type != BPF_DEVCG_DEV_CHAR) return std::nullopt;
+    const auto number = [](std::uint32_t n) { return n == any ? std::nullopt : std::optional(n); };
+    return DeviceRule{entry.key.type == BPF_DEVCG_DEV_BLOCK ? NodeType::block_device : NodeType::char_device,
+                      number(entry.key.major),
+                      number(entry.key.minor),
+                      (entry.access & BPF_DEVCG_ACC_READ) != 0,
+                      (entry.access & BPF_DEVCG_ACC_WRITE) != 0,
+                      (entry.access & BPF_DEVCG_ACC_MKNOD) != 0};
+}
+
+std::vector<bpf_insn> device_program(int map_fd) {
+    std::vector<bpf_insn> out{
+        move(context, r1),
+        load(type, context, offsetof(bpf_cgroup_dev_ctx, access_type)), // access << 16 | type
+        move(access, type),
+        insn(BPF_ALU64 | BPF_RSH | BPF_K, access, 0, 0, 16),
+        insn(BPF_ALU64 | BPF_AND | BPF_K, type, 0, 0, 0xffff),
+        set(allowed, 0),
+    };
+    for (const bool any_major : {false, true})
+        for (const bool any_minor : {true, false}) look_up(out, map_fd, any_major, any_minor);
+    out.push_back(insn(BPF_ALU64 | BPF_XOR | BPF_K, allowed, 0, 0, -1)); // what is not allowed
+    out.push_back(insn(BPF_ALU64 | BPF_AND | BPF_X, allowed, access, 0, 0));
+    out.push_back(set(r0, 1));
+    out.push_back(insn(BPF_JMP | BPF_JEQ | BPF_K, allowed, 0, 1, 0));
+    out.push_back(set(r0, 0));
+    out.push_back(insn(BPF_JMP | BPF_EXIT, 0, 0, 0, 0));
+    return out;
+}
+
+} // namespace cloister

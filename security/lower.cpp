@@ -1,0 +1,289 @@
+#include "security/lower.hpp"
+
+#include "conf/base/overload.hpp"
+#include "conf/base/tr.hpp"
+#include "security/caps.hpp"
+#include "security/cgroup_rules.hpp"
+#include "security/dac.hpp"
+#include "security/landlock.hpp"
+#include "security/limits.hpp"
+#include "security/mountns.hpp"
+
+#include <algorithm>
+#include <boost/json/serialize.hpp>
+#include <set>
+
+namespace cloister {
+namespace {
+
+constexpr int first_fd = 3; // after stdin, stdout and stderr
+
+std::string folder_of(const std::string& path) {
+    const auto slash = path.rfind('/');
+    return slash == std::string::npos ? std::string() : path.substr(0, slash);
+}
+
+Owner owner_of_made(bool guest_owned, const Identity& who) {
+    return guest_owned && who.set_ids ? Owner{who.uid, who.gid} : Owner{};
+}
+
+void lower_files(const LaunchPlan& plan, const HostLook& look, Lowered& out) {
+    const auto& who = plan.identity;
+    std::set<std::string> made;
+    for (const auto& directory : plan.directories) {
+        made.insert(directory.path);
+        out.directories.emplace_back(
+            MakeDirectory{directory.path, directory.mode, owner_of_made(directory.guest_owned, who)});
+    }
+    for (const auto& helper : plan.helpers)
+        for (const auto& directory : helper.directories)
+            out.directories.emplace_back(
+                MakeDirectory{directory.path, directory.mode,
+                              directory.guest_owned ? Owner{helper.uid, helper.gid} : Owner{}});
+    // A socket that the guest may not replace needs a folder that it cannot write.
+    for (const auto& descriptor : plan.descriptors)
+        if (const auto* listen = std::get_if<ListenSocket>(&descriptor.what); listen != nullptr) {
+            const auto folder = folder_of(listen->path);
+            if (!look.paths.contains(folder) && made.insert(folder).second)
+                out.directories.emplace_back(
+                    MakeDirectory{folder, 0700, owner_of_made(listen->guest_owned, who), true});
+        }
+    for (const auto& file : plan.files)
+        out.files.emplace_back(MakeFile{file.path, file.content, file.copy_of, file.mode,
+                                        owner_of_made(file.guest_owned, who), file.keep});
+}
+
+/// The Op that leaves the descriptor open; absent for an optional file that is not there.
+std::optional<Op> descriptor_op(const Descriptor& descriptor, const Identity& who, const HostLook& look) {
+    const auto& symbol = descriptor.symbol;
+    return std::visit(
+        overload{[&](const ListenSocket& s) -> std::optional<Op> {
+                     // 0770 is what QEMU's umask 002 would leave for others than the owner's group to lose
+                     return BindSocket{symbol, s.path, s.guest_owned ? 0770U : 0700U,
+                                       owner_of_made(s.guest_owned, who)};
+                 },
+                 [&](const TapDevice& t) -> std::optional<Op> {
+                     return MakeTap{symbol, t.name,        t.bridge,      t.host_mac,
+                                    t.mtu,  t.vnet_header, t.multi_queue, t.persistent};
+                 },
+                 [&](const OpenedFile& f) -> std::optional<Op> {
+                     if (f.optional && !f.create && destination(look, f.path).seen == nullptr)
+                         return std::nullopt;
+                     return OpenFile{symbol,     f.path, f.access == Access::read_write, f.append, f.create,
+                                     f.truncate, false};
+                 },
+                 [&](const VhostVsock& v) -> std::optional<Op> { return OpenVsock{symbol, v.cid}; }},
+        descriptor.what);
+}
+
+bool names_symbol(const QemuItem& item, const std::string& symbol) {
+    for (const auto& word : words(item))
+        if (with_symbols(word, {{symbol, ""}}) != word) return true;
+    return false;
+}
+
+/// Numbers the descriptors, and drops the items whose optional file is not there.
+std::vector<QemuItem> lower_descriptors(const LaunchPlan& plan, const HostLook& look, Lowered& out) {
+    auto items = plan.items;
+    int next = first_fd;
+    std::set<std::string> taps;
+    for (const auto& descriptor : plan.descriptors) {
+        auto op = descriptor_op(descriptor, plan.identity, look);
+        if (!op) {
+            std::erase_if(items, [&](const QemuItem& item) { return names_symbol(item, descriptor.symbol); });
+            out.notes.push_back(tr("{0}: left out, the file is not there", descriptor.why));
+            continue;
+        }
+        out.fds[descriptor.symbol] = next++;
+        if (auto* tap = std::get_if<MakeTap>(&*op); tap != nullptr && !taps.insert(tap->name).second)
+            tap->existing = true; // a further queue of the same tap
+        out.descriptors.push_back(std::move(*op));
+    }
+    return items;
+}
+
+Result<> lower_script(const LaunchPlan& plan, const HostLook& look, std::vector<QemuItem> items,
+                      Lowered& out) {
+    auto& script = out.script;
+    const auto& confinement = plan.confinement;
+    script.mount_namespace = confinement.mount_namespace;
+    script.dev_submounts = look.dev_submounts;
+    script.limits = process_limits(confinement.limits);
+    script.set_ids = plan.identity.set_ids;
+    script.uid = plan.identity.uid;
+    script.gid = plan.identity.gid;
+    script.groups = plan.identity.groups;
+    if (script.groups.empty()) script.groups.push_back(plan.identity.gid);
+    script.last_capability = look.last_capability;
+    script.kept_capabilities = TRY(capability_bits(confinement.kept_capabilities, look.last_capability));
+    script.no_new_privs = confinement.no_new_privs;
+    script.selinux_exec = plan.identity.process_context;
+    if (confinement.landlock) {
+        const auto domain = landlock_domain(look.landlock_abi);
+        script.landlock = domain.use;
+        script.landlock_fs = domain.handled;
+        script.landlock_allow = domain.allowed;
+        script.landlock_scoped = domain.scoped;
+        out.notes.insert(out.notes.end(), domain.notes.begin(), domain.notes.end());
+    }
+    if (confinement.own_seccomp) out.seccomp = guest_seccomp();
+
+    std::vector<std::pair<std::string, std::string>> numbers;
+    for (const auto& [symbol, number] : out.fds) numbers.emplace_back(symbol, std::to_string(number));
+    auto shown = plan;
+    shown.items = std::move(items);
+    for (const auto& word : argv(shown)) script.argv.push_back(with_symbols(word, numbers));
+    script.program = plan.emulator;
+    for (const auto& variable : plan.env) { // a later one takes the place of an earlier one of the same name
+        const auto head = variable.name + "=";
+        const auto same =
+            std::ranges::find_if(script.env, [&](const std::string& e) { return e.starts_with(head); });
+        if (same != script.env.end())
+            *same = head + variable.value;
+        else
+            script.env.push_back(head + variable.value);
+    }
+    return {};
+}
+
+/// A program beside QEMU keeps less than QEMU: its own user, no capabilities, the host's /dev behind the
+/// guest's list.
+Script helper_script(const HelperProcess& helper, const Script& qemu) {
+    Script out = qemu;
+    out.mount_namespace = false;
+    out.dev_submounts.clear();
+    out.uid = helper.uid;
+    out.gid = helper.gid;
+    out.groups = {helper.gid};
+    out.kept_capabilities = 0;
+    out.selinux_exec.clear();
+    out.limits = {process_limits({}).back()};
+    out.program = helper.argv.empty() ? std::string() : helper.argv.front();
+    out.argv = helper.argv;
+    out.env = {"LC_ALL=C", "PATH=/usr/sbin:/usr/bin:/sbin:/bin"};
+    return out;
+}
+
+bool has(const LaunchPlan& running, const std::string& path) {
+    const auto same = [&](const Grant& grant) { return grant.path == path; };
+    return std::ranges::any_of(running.grants, same) ||
+           std::ranges::any_of(running.confinement.base_devices, same);
+}
+
+Result<> check_grants(const LaunchPlan& plan, const HostLook& look) {
+    for (const auto& grant : plan.grants) {
+        if (grant.optional || grant.created_by_us || grant.kind == Kind::unknown) continue;
+        const bool made =
+            std::ranges::any_of(plan.files, [&](const MadeFile& f) { return f.path == grant.path; });
+        if (made || destination(look, grant.path).seen != nullptr) continue;
+        return fail(Code::system,
+                    tr("Cannot access '{0}' ({1}): No such file or directory", grant.path, grant.why));
+    }
+    return {};
+}
+
+} // namespace
+
+void set_guest(Op& op, const ProcessId& guest) {
+    std::visit(overload{[&](MakeNode& o) { o.guest = guest; }, [&](MakeLink& o) { o.guest = guest; },
+                        [&](BindMount& o) { o.guest = guest; }, [](auto&) {}},
+               op);
+}
+
+Result<Lowered> lower(const LaunchPlan& plan, const HostLook& look) {
+    Lowered out;
+    if (auto checked = check_grants(plan, look); !checked) return std::unexpected(checked.error());
+    lower_files(plan, look, out);
+    auto items = lower_descriptors(plan, look, out);
+
+    auto groups = cgroups(plan, look);
+    out.cgroups = std::move(groups.ops);
+    out.groups = std::move(groups.groups);
+    out.cgroup_v2 = std::move(groups.v2);
+    out.device_backend = groups.backend;
+    out.device_group = std::move(groups.device_group);
+    out.device_rules = std::move(groups.rules);
+    out.notes.insert(out.notes.end(), groups.notes.begin(), groups.notes.end());
+
+    if (auto scripted = lower_script(plan, look, std::move(items), out); !scripted)
+        return std::unexpected(scripted.error());
+    for (const auto& helper : plan.helpers) out.helpers.push_back(helper_script(helper, out.script));
+
+    if (plan.confinement.mount_namespace) {
+        auto all = plan.confinement.base_devices;
+        all.insert(all.end(), plan.grants.begin(), plan.grants.end());
+        out.devices = TRY(dev_ops(all, plan.identity, look));
+    }
+    out.ownership = TRY(dac_ops(plan.grants, plan.identity, plan.confinement.mount_namespace, look));
+    return out;
+}
+
+std::vector<std::string> paths_of(const LaunchPlan& plan, const CgroupLayout& cgroups) {
+    std::set<std::string> out;
+    for (const auto& grant : plan.grants) out.insert(grant.path);
+    for (const auto& grant : plan.confinement.base_devices) out.insert(grant.path);
+    for (const auto& descriptor : plan.descriptors) {
+        if (const auto* file = std::get_if<OpenedFile>(&descriptor.what)) out.insert(file->path);
+        if (const auto* listen = std::get_if<ListenSocket>(&descriptor.what))
+            out.insert(folder_of(listen->path));
+    }
+    for (const auto& file : plan.files) out.insert(file.path);
+    if (plan.confinement.use_cgroups)
+        for (const auto& hierarchy : cgroups.hierarchies)
+            for (const auto& partition : partition_paths(plan.confinement))
+                out.insert(hierarchy.mount + "/" + partition);
+    return {out.begin(), out.end()};
+}
+
+std::vector<std::string> paths_of(const DevicePlan& added) {
+    std::set<std::string> out;
+    for (const auto& grant : added.grants) out.insert(grant.path);
+    for (const auto& descriptor : added.descriptors)
+        if (const auto* file = std::get_if<OpenedFile>(&descriptor.what)) out.insert(file->path);
+    return {out.begin(), out.end()};
+}
+
+std::vector<std::string> owner_names_of(const std::vector<Grant>& grants) {
+    std::set<std::string> out;
+    for (const auto& grant : grants)
+        for (const auto& change : grant.overrides)
+            if (change.label && (change.model.empty() || change.model == "dac")) out.insert(*change.label);
+    return {out.begin(), out.end()};
+}
+
+Result<std::vector<Op>> lower_hotplug(const LaunchPlan& running, const DevicePlan& added,
+                                      const HostLook& look, const ProcessId& guest,
+                                      const std::vector<DeviceRule>& rules) {
+    std::vector<Op> out;
+    const auto& who = running.identity;
+    for (const auto& directory : added.directories)
+        out.emplace_back(
+            MakeDirectory{directory.path, directory.mode, owner_of_made(directory.guest_owned, who)});
+    for (const auto& file : added.files)
+        out.emplace_back(MakeFile{file.path, file.content, file.copy_of, file.mode,
+                                  owner_of_made(file.guest_owned, who), file.keep});
+    for (const auto& descriptor : added.descriptors)
+        if (auto op = descriptor_op(descriptor, who, look)) out.push_back(std::move(*op));
+    if (running.confinement.mount_namespace)
+        for (auto& op : TRY(dev_ops(added.grants, who, look))) {
+            const bool had = std::visit(overload{[&](const MakeNode& o) { return has(running, o.path); },
+                                                 [&](const MakeLink& o) { return has(running, o.path); },
+                                                 [&](const BindMount& o) { return has(running, o.path); },
+                                                 [](const auto&) { return false; }},
+                                        op);
+            if (had) continue; // its inverse would take the running guest's own node away
+            set_guest(op, guest);
+            out.push_back(std::move(op));
+        }
+    const auto groups = cgroups(running, look);
+    if (groups.backend != DeviceBackend::none) {
+        auto more = device_rules(added.grants, {}, look);
+        std::erase_if(more, [&](const DeviceRule& r) { return std::ranges::find(rules, r) != rules.end(); });
+        if (!more.empty()) out.emplace_back(AddDevices{groups.backend, groups.device_group, more});
+    }
+    for (auto& op : TRY(dac_ops(added.grants, who, running.confinement.mount_namespace, look)))
+        out.push_back(std::move(op));
+    return out;
+}
+
+} // namespace cloister

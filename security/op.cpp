@@ -1,0 +1,124 @@
+#include "security/op.hpp"
+
+#include "conf/base/overload.hpp"
+
+#include <algorithm>
+#include <fmt/core.h>
+#include <fmt/ranges.h>
+
+namespace cloister {
+
+std::optional<Op> inverse(const Op& op) {
+    using Inverse = std::optional<Op>;
+    return std::visit(
+        overload{[](const MakeDirectory& o) { return o.keep ? Inverse{} : RemoveDirectory{o.path}; },
+                 [](const MakeFile& o) { return o.keep ? Inverse{} : RemoveFile{o.path}; },
+                 [](const Chown& o) { return Inverse{Chown{o.path, o.id, o.was, o.owner, o.shared}}; },
+                 [](const SetMode& o) { return Inverse{SetMode{o.path, o.id, o.was, o.mode}}; },
+                 [](const MakeNode& o) { return Inverse{RemoveNode{o.guest, o.path, false}}; },
+                 [](const MakeLink& o) { return Inverse{RemoveNode{o.guest, o.path, false}}; },
+                 [](const BindMount& o) { return Inverse{RemoveNode{o.guest, o.path, true}}; },
+                 [](const MakeCgroup& o) { return Inverse{RemoveCgroup{o.root, o.path, o.partition}}; },
+                 [](const SetCgroupValue& o) {
+                     return o.was ? Inverse{SetCgroupValue{o.file, *o.was, o.value}} : Inverse{};
+                 },
+                 [](const DeviceAcl&) { return Inverse{}; },
+                 [](const AddDevices& o) { return Inverse{RemoveDevices{o.backend, o.group, o.rules}}; },
+                 [](const RemoveDevices&) { return Inverse{}; },
+                 [](const BindSocket& o) { return Inverse{RemoveFile{o.path}}; },
+                 [](const MakeTap& o) { return o.existing ? Inverse{} : RemoveTap{o.name}; },
+                 // A move ends with the process; what was only opened ends with its descriptor; a removal is
+                 // an inverse.
+                 [](const MoveToCgroup&) { return Inverse{}; }, [](const OpenFile&) { return Inverse{}; },
+                 [](const OpenVsock&) { return Inverse{}; }, [](const RemoveDirectory&) { return Inverse{}; },
+                 [](const RemoveFile&) { return Inverse{}; }, [](const RemoveNode&) { return Inverse{}; },
+                 [](const RemoveCgroup&) { return Inverse{}; }, [](const RemoveTap&) { return Inverse{}; },
+                 [](const StopProcess&) { return Inverse{}; }},
+        op);
+}
+
+std::vector<Op> inverses(const std::vector<Op>& ops) {
+    std::vector<Op> out;
+    for (auto op = ops.rbegin(); op != ops.rend(); ++op)
+        if (auto back = inverse(*op)) out.push_back(std::move(*back));
+    return out;
+}
+
+std::string printed(const DeviceRule& rule) {
+    auto number = [](const std::optional<std::uint32_t>& n) {
+        return n ? std::to_string(*n) : std::string("*");
+    };
+    return fmt::format("{} {}:{} {}{}{}", rule.type == NodeType::block_device ? 'b' : 'c', number(rule.major),
+                       number(rule.minor), rule.read ? "r" : "", rule.write ? "w" : "",
+                       rule.make_node ? "m" : "");
+}
+
+namespace {
+std::string rule_text(const std::vector<DeviceRule>& rules) {
+    std::string out;
+    for (const auto& rule : rules) out += (out.empty() ? "" : ", ") + printed(rule);
+    return out;
+}
+std::string owner_text(Owner owner) { return fmt::format("+{}:+{}", owner.uid, owner.gid); }
+} // namespace
+
+std::string printed(const Op& op) {
+    return std::visit(
+        overload{
+            [](const MakeDirectory& o) {
+                return fmt::format("mkdir '{}' {:04o} {}", o.path, o.mode, owner_text(o.owner));
+            },
+            [](const RemoveDirectory& o) { return fmt::format("remove directory '{}'", o.path); },
+            [](const MakeFile& o) {
+                return fmt::format("write '{}' {:04o} {}{}", o.path, o.mode, owner_text(o.owner),
+                                   o.copy_of ? " from '" + *o.copy_of + "'" : std::string());
+            },
+            [](const RemoveFile& o) { return fmt::format("remove '{}'", o.path); },
+            [](const Chown& o) {
+                return fmt::format("chown {} '{}' (was {})", owner_text(o.owner), o.path, owner_text(o.was));
+            },
+            [](const SetMode& o) {
+                return fmt::format("chmod {:04o} '{}' (was {:04o})", o.mode, o.path, o.was);
+            },
+            [](const MakeNode& o) {
+                return fmt::format("node '{}' {} {}:{} {:04o} {}", o.path,
+                                   o.type == NodeType::block_device ? 'b' : 'c', o.major, o.minor, o.mode,
+                                   owner_text(o.owner));
+            },
+            [](const MakeLink& o) { return fmt::format("link '{}' -> '{}'", o.path, o.target); },
+            [](const BindMount& o) { return fmt::format("mount '{}' at '{}'", o.source, o.path); },
+            [](const RemoveNode& o) { return fmt::format("remove node '{}'", o.path); },
+            [](const MakeCgroup& o) { return fmt::format("make group '{}/{}'", o.root, o.path); },
+            [](const RemoveCgroup& o) { return fmt::format("remove group '{}/{}'", o.root, o.path); },
+            [](const SetCgroupValue& o) { return fmt::format("set '{}' to '{}'", o.file, o.value); },
+            [](const MoveToCgroup& o) {
+                return fmt::format("move process {} to '{}'", o.pid, fmt::join(o.groups, "', '"));
+            },
+            [](const DeviceAcl& o) {
+                return fmt::format("device list of '{}' ({}): {}", o.group,
+                                   o.backend == DeviceBackend::bpf ? "bpf" : "v1", rule_text(o.rules));
+            },
+            [](const AddDevices& o) {
+                return fmt::format("add to device list of '{}': {}", o.group, rule_text(o.rules));
+            },
+            [](const RemoveDevices& o) {
+                return fmt::format("take from device list of '{}': {}", o.group, rule_text(o.rules));
+            },
+            [](const BindSocket& o) {
+                return fmt::format("listen on '{}' {:04o} {} as {}", o.path, o.mode, owner_text(o.owner),
+                                   o.symbol);
+            },
+            [](const MakeTap& o) {
+                return fmt::format("{} tap '{}'{} as {}", o.existing ? "open" : "make", o.name,
+                                   o.bridge ? " on '" + *o.bridge + "'" : std::string(), o.symbol);
+            },
+            [](const RemoveTap& o) { return fmt::format("remove tap '{}'", o.name); },
+            [](const OpenFile& o) {
+                return fmt::format("open '{}' {} as {}", o.path, o.write ? "rw" : "r", o.symbol);
+            },
+            [](const OpenVsock& o) { return fmt::format("open vsock {} as {}", o.cid, o.symbol); },
+            [](const StopProcess& o) { return fmt::format("stop {} (process {})", o.name, o.process.pid); }},
+        op);
+}
+
+} // namespace cloister
