@@ -70,7 +70,7 @@ template <class Conf> std::string shipped(std::span<const Key<Conf>> keys, std::
         if (key.effect == Effect::none_yet)
             out += "\n# Read and checked, but without effect in this version.";
         const auto value = key.print(defaults);
-        out += "\n#" + std::string(key.name) + " = " + (value.empty() ? "" : value) + "\n";
+        out += "\n#" + std::string(key.name) + " =" + (value.empty() ? "" : " " + value) + "\n";
     }
     return out;
 }

@@ -68,7 +68,7 @@ TEST(QemuConf, ShipsAFileThatSaysTheDefaultsAndNothingElse) {
     for (std::size_t at = 0; at < text.size();) { // take the comment sign off every "#key = value"
         const auto end = text.find('\n', at);
         auto line = text.substr(at, end - at);
-        if (line.size() > 1 && line[0] == '#' && line[1] != ' ' && !line.ends_with("= "))
+        if (line.size() > 1 && line[0] == '#' && line[1] != ' ' && !line.ends_with("="))
             uncommented += line.substr(1) + "\n";
         at = end + 1;
     }
