@@ -33,13 +33,18 @@ void lower_files(const LaunchPlan& plan, const HostLook& look, Lowered& out) {
     for (const auto& directory : plan.directories) {
         made.insert(directory.path);
         out.directories.emplace_back(
-            MakeDirectory{directory.path, directory.mode, owner_of_made(directory.guest_owned, who)});
+            MakeDirectory{directory.path, directory.mode, owner_of_made(directory.guest_owned, who),
+                          directory.keep});
     }
-    for (const auto& helper : plan.helpers)
+    for (const auto& helper : plan.helpers) {
+        const auto owner = [&](bool own) { return own ? Owner{helper.uid, helper.gid} : Owner{}; };
         for (const auto& directory : helper.directories)
-            out.directories.emplace_back(
-                MakeDirectory{directory.path, directory.mode,
-                              directory.guest_owned ? Owner{helper.uid, helper.gid} : Owner{}});
+            out.directories.emplace_back(MakeDirectory{directory.path, directory.mode,
+                                                       owner(directory.guest_owned), directory.keep});
+        for (const auto& file : helper.files)
+            out.files.emplace_back(MakeFile{file.path, file.content, file.copy_of, file.mode,
+                                            owner(file.guest_owned), file.keep});
+    }
     // A socket that the guest may not replace needs a folder that it cannot write.
     for (const auto& descriptor : plan.descriptors)
         if (const auto* listen = std::get_if<ListenSocket>(&descriptor.what); listen != nullptr) {
@@ -58,7 +63,7 @@ std::optional<Op> descriptor_op(const Descriptor& descriptor, const Identity& wh
     const auto& symbol = descriptor.symbol;
     return std::visit(
         overload{[&](const ListenSocket& s) -> std::optional<Op> {
-                     // 0770 is what QEMU's umask 002 would leave for others than the owner's group to lose
+                     // the group may connect too, as with a socket that QEMU makes under its umask
                      return BindSocket{symbol, s.path, s.guest_owned ? 0770U : 0700U,
                                        owner_of_made(s.guest_owned, who)};
                  },
@@ -258,7 +263,8 @@ Result<std::vector<Op>> lower_hotplug(const LaunchPlan& running, const DevicePla
     const auto& who = running.identity;
     for (const auto& directory : added.directories)
         out.emplace_back(
-            MakeDirectory{directory.path, directory.mode, owner_of_made(directory.guest_owned, who)});
+            MakeDirectory{directory.path, directory.mode, owner_of_made(directory.guest_owned, who),
+                          directory.keep});
     for (const auto& file : added.files)
         out.emplace_back(MakeFile{file.path, file.content, file.copy_of, file.mode,
                                   owner_of_made(file.guest_owned, who), file.keep});

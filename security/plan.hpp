@@ -74,6 +74,7 @@ struct MadeDirectory {
     std::string path{};
     std::uint32_t mode = 0750;
     bool guest_owned = true;
+    bool keep = false; ///< kept when the guest stops (a TPM's memory)
     bool operator==(const MadeDirectory&) const = default;
 };
 struct MadeFile {
@@ -95,7 +96,8 @@ struct HelperProcess {
     std::string setup_unless{}; ///< a path
     std::string socket{};       ///< ready when this exists
     std::uint32_t uid = 0, gid = 0;
-    std::vector<MadeDirectory> directories{};
+    std::vector<MadeDirectory> directories{}; ///< guest_owned: the helper's own
+    std::vector<MadeFile> files{};            ///< likewise
     std::string why{};
     bool operator==(const HelperProcess&) const = default;
 };
