@@ -3,6 +3,8 @@
 #include "conf/base/tr.hpp"
 #include "driver/guest.hpp"
 
+#include <algorithm>
+
 namespace cloister {
 
 Registry::Pointer Registry::by_uuid(const Uuid& uuid) const {
@@ -59,6 +61,10 @@ Result<Registry::Pointer> Registry::matching(std::string_view name, const Uuid& 
     if (const auto other = by_name(name))
         return refuse(tr("domain '{0}' already exists with uuid {1}", name, printed(other->uuid)));
     return Pointer{};
+}
+
+bool Registry::any_active() const {
+    return std::ranges::any_of(by_uuid_, [](const auto& entry) { return entry.second->active(); });
 }
 
 void Registry::add(Pointer guest) {

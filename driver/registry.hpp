@@ -30,6 +30,7 @@ public:
     Result<Pointer> find(int id) const;
     /// A snapshot, in the order of the names.
     std::vector<Pointer> all() const;
+    bool any_active() const;
 
     /// Whether a definition with this name and uuid may be added or replace what is there.
     /// Gives the domain that it would replace, or null. Errors: operation_failed, with libvirt's texts.

@@ -156,6 +156,7 @@ enum class ErrorDomain : int {
     polkit = 60,
     thread = 61,
     logging = 63,
+    domain_checkpoint = 69,
     tpm = 70,
     bpf = 71,
 };

@@ -1,0 +1,120 @@
+/// cloisterd: reads its settings, starts the driver, serves its sockets, and ends without disturbing a guest.
+#include "conf/base/tr.hpp"
+#include "daemon/log_output.hpp"
+#include "daemon/options.hpp"
+#include "daemon/service/service.hpp"
+#include "daemon/setup.hpp"
+#include "driver/driver.hpp"
+
+#include <boost/asio/co_spawn.hpp>
+#include <boost/asio/detached.hpp>
+#include <boost/asio/io_context.hpp>
+#include <boost/asio/signal_set.hpp>
+#include <clocale>
+#include <csignal>
+#include <cstdio>
+#include <libintl.h>
+#include <sys/prctl.h>
+#include <sys/stat.h>
+#include <systemd/sd-daemon.h>
+
+namespace cloister {
+namespace {
+
+/// What the daemon is made of, in the order in which it is built; taken apart in the opposite order.
+struct Daemon {
+    boost::asio::io_context reactor{1};
+    Driver driver;
+    Service service;
+    boost::asio::signal_set ends{reactor, SIGTERM, SIGINT};
+    int exit_code = 0;
+    bool ending = false;
+
+    Daemon(DriverSetup setup, std::optional<std::chrono::seconds> idle_limit)
+        : driver(reactor.get_executor(), std::move(setup)),
+          service(reactor.get_executor(), driver, idle_limit, [this] { end(); }) {}
+
+    Task<void> begin() {
+        if (const auto started = co_await driver.start(); !started) {
+            log(LogLevel::error, full_text(started.error()));
+            exit_code = 1;
+            reactor.stop();
+            co_return;
+        }
+        if (ending) co_return;
+        service.serve();
+        (void)::sd_notify(0, "READY=1"); // without systemd there is nobody to tell
+        log(LogLevel::info, "ready");
+    }
+
+    /// Once: the gate closes, the calls inside are answered, then the reactor stops.
+    void end() {
+        if (std::exchange(ending, true)) return;
+        (void)::sd_notify(0, "STOPPING=1");
+        boost::asio::co_spawn(
+            reactor, [this]() -> Task<void> { co_await service.shut_down(); },
+            [this](std::exception_ptr) { reactor.stop(); });
+    }
+
+    void watch_signals() {
+        ends.async_wait([this](boost::system::error_code error, int) {
+            if (error) return;
+            log(LogLevel::info, "asked to end: guests keep running");
+            end();
+        });
+    }
+};
+
+int run(const Options& options) {
+    std::vector<std::string> warnings;
+    auto setup = read_setup(options, warnings);
+    log_to_stderr(options.verbose ? LogLevel::info
+                  : setup         ? level_of(setup->daemon.log_level)
+                                  : LogLevel::warning);
+    for (const auto& warning : warnings) log(LogLevel::warning, warning);
+    if (!setup) {
+        log(LogLevel::error, full_text(setup.error()));
+        return 1;
+    }
+    if (options.check_config) return 0;
+
+    auto listening = rpc::handed_over();
+    if (listening.empty()) {
+        std::vector<std::string> taken;
+        auto made = rpc::sockets(setup->daemon, taken);
+        for (const auto& line : taken) log(LogLevel::warning, line);
+        if (!made) {
+            log(LogLevel::error, full_text(made.error()));
+            return 1;
+        }
+        listening = *std::move(made);
+    }
+    Daemon daemon(*std::move(setup), options.timeout);
+    daemon.service.own(std::move(listening)); // clients wait from here on, instead of failing
+    daemon.watch_signals();
+    boost::asio::co_spawn(daemon.reactor, daemon.begin(), boost::asio::detached);
+    daemon.reactor.run();
+    return daemon.exit_code;
+}
+
+} // namespace
+} // namespace cloister
+
+int main(int argc, char** argv) {
+    std::setlocale(LC_ALL, "");
+    ::textdomain("cloister");
+    const auto options = cloister::read_options(argc, argv);
+    if (!options) {
+        std::fprintf(stderr, "cloisterd: %s\n%s", full_text(options.error()).c_str(),
+                     cloister::usage().c_str());
+        return 2;
+    }
+    if (options->help || options->version) {
+        std::fputs(options->help ? cloister::usage().c_str() : "cloisterd " CLOISTER_VERSION "\n", stdout);
+        return 0;
+    }
+    ::umask(077);
+    std::signal(SIGPIPE, SIG_IGN);            // a client that has gone is an error of its own call
+    (void)::prctl(PR_SET_CHILD_SUBREAPER, 1); // what a QEMU leaves behind comes to us, not to init
+    return cloister::run(*options);
+}
