@@ -70,6 +70,7 @@ struct HostFacts {
     std::map<std::string, PathFact> paths{};          ///< of every path that the definition names
     std::map<std::string, Ids> identities{};          ///< "USER:GROUP" as written -> what it resolves to
     std::map<std::string, std::string> scsi_generic{}; ///< "HOST:BUS:TARGET:UNIT" -> "/dev/sg0"
+    std::map<std::string, unsigned> iommu_groups{}; ///< host PCI name ("0000:01:00.0") or mdev UUID -> group
     std::optional<Ids> emulator_ids{};                ///< of qemu.conf's user and group
     std::optional<std::string> selinux{};             ///< "enforcing", "permissive"; absent: no SELinux
     bool operator==(const HostFacts&) const = default;
