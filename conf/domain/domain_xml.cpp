@@ -143,6 +143,9 @@ Result<Domain> domain_from_node(const xml::Node& node, xml::Flavour flavour) {
     auto domain = TRY(xml::parse<Domain>(node, flavour));
     std::erase_if(domain.rest.children, [](const xml::Node& c) { return c.name == "commandline"; });
     domain.passthrough = TRY(read_passthrough(node));
+    if (flavour == xml::Flavour::inactive)
+        for (auto& label : domain.seclabels) // the next start makes another
+            if (label.type.value_or(SecLabelType::dynamic) == SecLabelType::dynamic) label.label.reset();
     return domain;
 }
 

@@ -22,10 +22,10 @@ struct SecLabel {
     xml::Rest rest{};
     bool operator==(const SecLabel&) const = default;
 };
-template <> inline constexpr auto fields<SecLabel> =
-    xml::table(xml::attr("type", &SecLabel::type), xml::attr("model", &SecLabel::model),
-               xml::attr("relabel", &SecLabel::relabel), xml::leaf("label", &SecLabel::label),
-               xml::leaf("imagelabel", &SecLabel::imagelabel), xml::leaf("baselabel", &SecLabel::baselabel));
+template <> inline constexpr auto fields<SecLabel> = xml::table(
+    xml::attr("type", &SecLabel::type), xml::attr("model", &SecLabel::model),
+    xml::attr("relabel", &SecLabel::relabel), xml::leaf("label", &SecLabel::label),
+    xml::live(xml::leaf("imagelabel", &SecLabel::imagelabel)), xml::leaf("baselabel", &SecLabel::baselabel));
 
 /// Inside a device's <source>: what one security model does differently for that one resource.
 struct DeviceSecLabel {
