@@ -37,8 +37,8 @@ void log_once(const Error& error, const call::Procedure& procedure) {
 
 Session::Session(boost::asio::any_io_executor on, SessionSetup setup, Fd socket, Caller caller,
                  std::uint64_t id)
-    : on_(on), setup_(setup), wire_(std::make_shared<Wire>(on, std::move(socket))), caller_(caller), id_(id),
-      ping_(on) {}
+    : on_(on), setup_(std::move(setup)), wire_(std::make_shared<Wire>(on, std::move(socket))),
+      caller_(caller), id_(id), ping_(on) {}
 
 Session::~Session() = default;
 
@@ -64,7 +64,7 @@ void Session::ended(std::string why) {
     waiting_.clear();
     const auto streams = std::exchange(streams_, {});
     for (const auto& [key, stream] : streams) stream->cut_off();
-    setup_.driver->forget_connection(id_);
+    if (setup_.forget) setup_.forget(id_);
     if (const auto gone = std::exchange(gone_, {})) gone();
 }
 
@@ -158,7 +158,7 @@ void Session::begin(Frame frame, std::vector<Fd> files) {
     if (const auto own = own_call(header.program, header.procedure))
         return reply(header, own(*this, frame.body, route));
 
-    auto pass = setup_.driver->gate().enter();
+    auto pass = setup_.gate->enter();
     if (!pass) return reply(header, std::unexpected(std::move(pass).error()));
     Call call{.driver = setup_.driver, .caller = caller_, .connection = id_};
     std::shared_ptr<ClientStream> stream;
@@ -282,7 +282,7 @@ Result<std::int32_t> Session::subscribe(EventFilter filter, bool legacy) {
                                      .message = tr("event callback already tracked"),
                                      .domain = ErrorDomain::none});
     const auto callback = last_callback_++;
-    auto token = setup_.driver->events().subscribe(
+    auto token = setup_.events->subscribe(
         filter, [this, callback, legacy](const Event& what) { happened(callback, legacy, what); });
     subscriptions_.push_back(
         {.callback = callback, .legacy = legacy, .filter = std::move(filter), .token = std::move(token)});

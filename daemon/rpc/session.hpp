@@ -20,11 +20,15 @@ namespace cloister::rpc {
 
 /// What every session of a daemon shares.
 struct SessionSetup {
-    Driver* driver = nullptr; ///< outlives the sessions
+    // All of these outlive the sessions.
+    Driver* driver = nullptr; ///< only handed on to operations
+    EventHub* events = nullptr;
+    Gate* gate = nullptr;
     const Table* table = nullptr;
-    unsigned max_requests = 5;           ///< calls in progress at once; more wait
-    std::chrono::seconds keepalive{5};   ///< between pings; not positive: none are sent
-    unsigned keepalive_count = 5;        ///< unanswered pings before a client is given up
+    std::function<void(std::uint64_t connection)> forget{}; ///< told when a connection has ended
+    unsigned max_requests = 5;                              ///< calls in progress at once; more wait
+    std::chrono::seconds keepalive{5};                      ///< between pings; not positive: none are sent
+    unsigned keepalive_count = 5;                           ///< unanswered pings before a client is given up
     std::size_t max_unread = 64'000'000; ///< bytes of events that a client may leave unread
 };
 

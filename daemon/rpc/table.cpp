@@ -23,6 +23,8 @@ Table::Table() {
     add(cloister_, cloister_entries());
 }
 
+Table::Table(std::span<const Entry> remote) { add(remote_, remote); }
+
 const Entry* Table::find(std::uint32_t program, std::int32_t number) const {
     const auto& all = program == call::qemu_program       ? qemu_
                       : program == call::cloister_program ? cloister_

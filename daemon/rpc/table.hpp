@@ -32,6 +32,8 @@ std::span<const Entry> cloister_entries();
 class Table {
 public:
     Table();
+    /// Of other operations of the remote program: for tests.
+    explicit Table(std::span<const Entry> remote);
     /// Null when nothing serves that number.
     const Entry* find(std::uint32_t program, std::int32_t number) const;
     /// The entries of a program, sorted.

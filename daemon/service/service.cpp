@@ -12,7 +12,10 @@ Service::Service(boost::asio::any_io_executor on, Driver& driver,
     : on_(on), driver_(driver), idle_limit_(idle_limit), quit_(std::move(quit)), idle_(on) {
     const auto& conf = driver.daemon();
     setup_ = {.driver = &driver,
+              .events = &driver.events(),
+              .gate = &driver.gate(),
               .table = &table_,
+              .forget = [&driver](std::uint64_t connection) { driver.forget_connection(connection); },
               .max_requests = conf.max_client_requests,
               .keepalive = std::chrono::seconds(conf.keepalive_interval),
               .keepalive_count = conf.keepalive_count};
