@@ -32,15 +32,14 @@ void lower_files(const LaunchPlan& plan, const HostLook& look, Lowered& out) {
     std::set<std::string> made;
     for (const auto& directory : plan.directories) {
         made.insert(directory.path);
-        out.directories.emplace_back(
-            MakeDirectory{directory.path, directory.mode, owner_of_made(directory.guest_owned, who),
-                          directory.keep});
+        out.directories.emplace_back(MakeDirectory{
+            directory.path, directory.mode, owner_of_made(directory.guest_owned, who), directory.keep});
     }
     for (const auto& helper : plan.helpers) {
         const auto owner = [&](bool own) { return own ? Owner{helper.uid, helper.gid} : Owner{}; };
         for (const auto& directory : helper.directories)
-            out.directories.emplace_back(MakeDirectory{directory.path, directory.mode,
-                                                       owner(directory.guest_owned), directory.keep});
+            out.directories.emplace_back(
+                MakeDirectory{directory.path, directory.mode, owner(directory.guest_owned), directory.keep});
         for (const auto& file : helper.files)
             out.files.emplace_back(MakeFile{file.path, file.content, file.copy_of, file.mode,
                                             owner(file.guest_owned), file.keep});
@@ -262,9 +261,8 @@ Result<std::vector<Op>> lower_hotplug(const LaunchPlan& running, const DevicePla
     std::vector<Op> out;
     const auto& who = running.identity;
     for (const auto& directory : added.directories)
-        out.emplace_back(
-            MakeDirectory{directory.path, directory.mode, owner_of_made(directory.guest_owned, who),
-                          directory.keep});
+        out.emplace_back(MakeDirectory{directory.path, directory.mode,
+                                       owner_of_made(directory.guest_owned, who), directory.keep});
     for (const auto& file : added.files)
         out.emplace_back(MakeFile{file.path, file.content, file.copy_of, file.mode,
                                   owner_of_made(file.guest_owned, who), file.keep});

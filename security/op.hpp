@@ -198,7 +198,7 @@ struct OpenFile {
 };
 struct OpenVsock {
     std::string symbol{};
-    std::uint32_t cid = 0; ///< 0: the first free one, starting at 3
+    std::uint32_t cid = 0; ///< 0: a launch takes the first free one, starting at 3
     bool operator==(const OpenVsock&) const = default;
 };
 

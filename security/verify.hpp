@@ -9,6 +9,7 @@
 #include <cstdint>
 #include <map>
 #include <optional>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -24,10 +25,6 @@ struct ThreadFacts {
     std::string context{}; ///< attr/current; empty: no LSM
     bool operator==(const ThreadFacts&) const = default;
 };
-struct DescriptorFact {
-    std::string target{}; ///< readlink of /proc/PID/fd/N
-    bool operator==(const DescriptorFact&) const = default;
-};
 /// Everything that verification reads, once.
 struct ProcessFacts {
     ProcessId process{};
@@ -36,11 +33,11 @@ struct ProcessFacts {
     std::map<std::string, Seen> dev{};      ///< names in its /dev, without what lies in submounts
     std::vector<std::string> dev_mounts{};  ///< mount points at and below /dev, as it sees them
     std::vector<std::string> peer_mounts{}; ///< mounts that could propagate out of its namespace (shared:N)
-    std::map<std::string, std::string> cgroups{};          ///< hierarchy mount -> path, from /proc/PID/cgroup
-    std::optional<std::vector<DeviceRule>> device_rules{}; ///< read back from v1 or from the BPF map
-    int device_programs = 0;                               ///< attached to its group
+    std::map<std::string, std::set<std::int32_t>> cgroups{}; ///< planned group -> threads that are in it
+    std::optional<std::vector<DeviceRule>> device_rules{};   ///< in force; absent: everything is allowed
+    int device_programs = 0;                                 ///< attached to its group
     std::map<int, std::pair<std::uint64_t, std::uint64_t>> limits{}; ///< RLIMIT_… -> soft, hard
-    std::map<int, DescriptorFact> fds{};
+    std::map<int, std::string> fds{};                                ///< number -> what /proc/PID/fd says
     std::vector<std::string> environment{};
     std::uint32_t umask = 0;
     bool operator==(const ProcessFacts&) const = default;

@@ -11,7 +11,4 @@ namespace cloister {
 Result<ProcessFacts> process_facts(const ProcessId& process, const Lowered& lowered);
 /// The report of a running guest at any time; `lowered` is the one of its launch, or lower() again.
 Result<Report> verify(const LaunchPlan& plan, const Lowered& lowered, const ProcessId& process);
-/// The device list that is in force for a group; absent: there is none (v2 without a program, v1 with "a").
-Result<std::optional<std::vector<DeviceRule>>> device_rules(DeviceBackend backend, const std::string& group);
-
 } // namespace cloister

@@ -79,6 +79,8 @@ public:
 private:
     struct State;
     explicit Launch(std::unique_ptr<State> state);
+    Result<> start_helpers();
+    Result<> fault(LaunchStep at) const;
     std::unique_ptr<State> state_;
 };
 

@@ -1,0 +1,357 @@
+#include "security/kernel/launch.hpp"
+
+#include "conf/base/names.hpp"
+#include "conf/base/overload.hpp"
+#include "conf/base/tr.hpp"
+#include "security/dac.hpp"
+#include "security/kernel/bpf.hpp"
+#include "security/kernel/facts.hpp"
+#include "security/kernel/helper.hpp"
+#include "security/kernel/run.hpp"
+#include "security/kernel/seccomp.hpp"
+
+#include <algorithm>
+#include <array>
+#include <cerrno>
+#include <csignal>
+#include <fcntl.h>
+#include <poll.h>
+#include <sys/inotify.h>
+#include <sys/ioctl.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+namespace cloister {
+
+template <> inline constexpr auto names<LaunchStep> =
+    make_names<LaunchStep>({"look", "lower", "directories", "files", "descriptors", "cgroups", "helpers",
+                            "spawn", "go", "devices", "ownership", "exec", "verify"});
+static_assert(names<LaunchStep>.covers(LaunchStep::verify));
+
+std::string_view text(LaunchStep step) { return names<LaunchStep>.text(step); }
+std::optional<LaunchStep> launch_step(std::string_view text) { return names<LaunchStep>.value(text); }
+
+struct Launch::State {
+    LaunchPlan plan;
+    LaunchEnvironment environment;
+    Journal journal;
+    Lowered lowered{};
+    Opened opened{};
+    Fd null{}, log{};
+    std::vector<Op> undo{};
+    std::vector<ConfinedProcess> helpers{};
+    std::optional<ConfinedProcess> guest{};
+    std::map<std::string, std::uint32_t> cids{};
+
+    /// Journal first, then the host. What was journalled stays in `undo` even when it failed: taking back
+    /// what did not happen is harmless.
+    Result<> apply(const std::vector<Op>& ops) {
+        auto back = inverses(ops);
+        if (journal && !back.empty())
+            if (auto saved = journal(back); !saved) return saved;
+        undo.insert(undo.begin(), back.begin(), back.end());
+        for (const auto& op : ops) {
+            const auto* vsock = std::get_if<OpenVsock>(&op);
+            auto done =
+                vsock != nullptr && vsock->cid == 0 ? open_vsock(*vsock) : cloister::apply(op, opened);
+            if (!done) return done;
+        }
+        return {};
+    }
+    /// The first address that nobody has; the command line names it by the symbol "SYMBOL.cid".
+    Result<> open_vsock(OpenVsock op) {
+        constexpr std::uint32_t first = 3, last = 0xfffffffe; // 0, 1, 2 are the hypervisor's and the host's
+        for (op.cid = first; op.cid < last; ++op.cid) {
+            auto done = cloister::apply(op, opened);
+            if (!done && done.error().sys_errno == EADDRINUSE) continue;
+            if (!done) return done;
+            cids[op.symbol] = op.cid;
+            for (auto& word : lowered.script.argv)
+                word = with_symbols(word, {{op.symbol + ".cid", std::to_string(op.cid)}});
+            return {};
+        }
+        return fail(Code::operation_failed, tr("no vsock address is free"));
+    }
+    Result<> remember(Op back) {
+        if (journal)
+            if (auto saved = journal({back}); !saved) return saved;
+        undo.insert(undo.begin(), std::move(back));
+        return {};
+    }
+};
+
+Launch::Launch(std::unique_ptr<State> state) : state_(std::move(state)) {}
+Launch::Launch(Launch&&) noexcept = default;
+Launch& Launch::operator=(Launch&&) noexcept = default;
+Launch::~Launch() = default;
+
+const ProcessId& Launch::process() const {
+    static const ProcessId none;
+    return state_->guest ? state_->guest->id() : none;
+}
+const Fd& Launch::pidfd() const {
+    static const Fd none;
+    return state_->guest ? state_->guest->pidfd() : none;
+}
+Fd Launch::take_pidfd() { return state_->guest ? std::move(state_->guest->pidfd()) : Fd{}; }
+const std::vector<Op>& Launch::undo() const { return state_->undo; }
+const Lowered& Launch::lowered() const { return state_->lowered; }
+const std::vector<std::string>& Launch::argv() const { return state_->lowered.script.argv; }
+const std::map<std::string, std::uint32_t>& Launch::vsock_cids() const { return state_->cids; }
+
+Result<> Launch::fault(LaunchStep at) const {
+    if (state_->environment.fault != at) return {};
+    return fail(Code::operation_failed, tr("a fault was asked for at step '{0}'", text(at)));
+}
+
+namespace {
+
+/// Runs one step: its error says which it was.
+template <class Work> Result<> step(LaunchStep at, const Result<>& fault, Work&& work) {
+    auto done = work();
+    if (done && !fault) done = std::unexpected(fault.error());
+    if (!done)
+        return std::unexpected(std::move(done).error().during(tr("step '{0}' of the launch", text(at))));
+    return done;
+}
+
+Result<Fd> open_log(const LaunchPlan& plan, int given) {
+    if (given >= 0) {
+        Fd copy(::fcntl(given, F_DUPFD_CLOEXEC, 3));
+        if (!copy) return failed("use", "the log", Layer::none);
+        return copy;
+    }
+    if (plan.paths.log.empty()) {
+        Fd null(::open("/dev/null", O_WRONLY | O_CLOEXEC));
+        if (!null) return failed("open", "/dev/null", Layer::none);
+        return null;
+    }
+    if (auto made = make_parents(plan.paths.log); !made) return std::unexpected(made.error());
+    // Root's and 0600: the guest writes through the descriptor, and cannot open it again.
+    Fd log(::open(plan.paths.log.c_str(), O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC | O_NOFOLLOW | O_NOCTTY,
+                  0600));
+    if (!log) return failed("open", plan.paths.log, Layer::none);
+    return log;
+}
+
+/// Waits until something stands at `path`, by inotify; fails when the process ends before.
+Result<> wait_for_path(const std::string& path, const Fd& process, std::chrono::milliseconds patience) {
+    using Clock = std::chrono::steady_clock;
+    const auto deadline = Clock::now() + patience;
+    const auto folder = split(path).first;
+    const Fd watch(::inotify_init1(IN_CLOEXEC | IN_NONBLOCK));
+    if (!watch || ::inotify_add_watch(watch.n(), folder.c_str(), IN_CREATE | IN_MOVED_TO) < 0)
+        return failed("watch", folder, Layer::none);
+    for (;;) {
+        if (::access(path.c_str(), F_OK) == 0) return {};
+        const auto left = std::chrono::ceil<std::chrono::milliseconds>(deadline - Clock::now()).count();
+        std::array<pollfd, 2> wait{pollfd{watch.n(), POLLIN, 0}, pollfd{process.n(), POLLIN, 0}};
+        const int ready = ::poll(wait.data(), wait.size(), static_cast<int>(std::max<long>(left, 0)));
+        if (ready == 0) return fail(Code::operation_timeout, tr("'{0}' did not appear", path));
+        if (wait[1].revents != 0)
+            return fail(Code::operation_failed, tr("the program ended before it made '{0}'", path));
+        std::array<char, 4096> events{};
+        (void)::read(watch.n(), events.data(), events.size()); // only that something happened counts
+    }
+}
+
+} // namespace
+
+Result<Launch> Launch::prepare(const LaunchPlan& plan, const LaunchEnvironment& environment,
+                               Journal journal) {
+    Launch out(std::make_unique<State>(State{plan, environment, std::move(journal)}));
+    auto& s = *out.state_;
+    const auto run = [&]() -> Result<> {
+        HostLook seen;
+        if (auto r = step(LaunchStep::look, out.fault(LaunchStep::look),
+                          [&]() -> Result<> {
+                              seen = TRY(look(plan, environment.cgroups));
+                              return {};
+                          });
+            !r)
+            return r;
+        if (auto r = step(LaunchStep::lower, out.fault(LaunchStep::lower),
+                          [&]() -> Result<> {
+                              s.lowered = TRY(lower(plan, seen));
+                              if (s.lowered.seccomp.rules.empty()) return {};
+                              s.lowered.script.seccomp = TRY(compiled(s.lowered.seccomp));
+                              for (auto& helper : s.lowered.helpers)
+                                  helper.seccomp = s.lowered.script.seccomp;
+                              return {};
+                          });
+            !r)
+            return r;
+        using Part = std::pair<LaunchStep, const std::vector<Op>*>;
+        for (const auto& [at, ops] : {Part{LaunchStep::directories, &s.lowered.directories},
+                                      Part{LaunchStep::files, &s.lowered.files},
+                                      Part{LaunchStep::descriptors, &s.lowered.descriptors},
+                                      Part{LaunchStep::cgroups, &s.lowered.cgroups}})
+            if (auto r = step(at, out.fault(at), [&] { return s.apply(*ops); }); !r) return r;
+        for (const auto& op : s.lowered.descriptors)
+            if (const auto* vsock = std::get_if<OpenVsock>(&op); vsock != nullptr && vsock->cid != 0)
+                s.cids[vsock->symbol] = vsock->cid;
+        s.null = Fd(::open("/dev/null", O_RDONLY | O_CLOEXEC));
+        if (!s.null) return failed("open", "/dev/null", Layer::none);
+        s.log = TRY(open_log(plan, environment.log_fd));
+        return step(LaunchStep::helpers, out.fault(LaunchStep::helpers), [&] { return out.start_helpers(); });
+    };
+    if (auto done = run(); !done) {
+        auto error = std::move(done).error();
+        if (auto back = out.abandon(); !back) error.context.push_back("taking back: " + back.error().message);
+        return std::unexpected(std::move(error));
+    }
+    return out;
+}
+
+Result<> Launch::start_helpers() {
+    auto& s = *state_;
+    for (std::size_t i = 0; i < s.plan.helpers.size(); ++i) {
+        const auto& helper = s.plan.helpers[i];
+        const auto run = [&](const Script& script) -> Result<> {
+            s.helpers.push_back(TRY(ConfinedProcess::spawn(script, {.helper = s.environment.helper,
+                                                                    .fds = {s.null.n(), s.log.n(), s.log.n()},
+                                                                    .groups = s.lowered.groups,
+                                                                    .cgroup_v2 = s.lowered.cgroup_v2,
+                                                                    .patience = s.environment.patience})));
+            if (auto noted = s.remember(StopProcess{s.helpers.back().id(), helper.name}); !noted)
+                return noted;
+            if (auto ready = s.helpers.back().go(); !ready) return ready;
+            return s.helpers.back().exec();
+        };
+        if (helper.setup &&
+            (helper.setup_unless.empty() || ::access(helper.setup_unless.c_str(), F_OK) < 0)) {
+            auto script = s.lowered.helpers.at(i);
+            script.argv = *helper.setup;
+            script.program = script.argv.empty() ? std::string() : script.argv.front();
+            if (auto ran = run(script); !ran) return ran;
+            const auto ended = wait_exit(s.helpers.back().pidfd(), s.environment.patience);
+            s.helpers.pop_back();
+            if (!ended || ended->code != 0 || ended->signal != 0)
+                return fail(Code::operation_failed,
+                            tr("setting up {0} failed; the guest's log says why", helper.name));
+        }
+        if (auto ran = run(s.lowered.helpers.at(i)); !ran) return ran;
+        if (helper.socket.empty()) continue;
+        if (auto there = wait_for_path(helper.socket, s.helpers.back().pidfd(), s.environment.patience);
+            !there)
+            return there;
+        struct stat found{};
+        if (::lstat(helper.socket.c_str(), &found) < 0) return failed("look at", helper.socket, Layer::none);
+        // It goes with its folder or its process: nothing to restore, but QEMU must be able to connect.
+        if (s.plan.identity.set_ids)
+            if (auto given = cloister::apply(Chown{helper.socket,
+                                                   {found.st_dev, found.st_ino},
+                                                   {s.plan.identity.uid, s.plan.identity.gid},
+                                                   {found.st_uid, found.st_gid}});
+                !given)
+                return given;
+    }
+    return {};
+}
+
+Result<> Launch::spawn() {
+    auto& s = *state_;
+    return step(LaunchStep::spawn, fault(LaunchStep::spawn), [&]() -> Result<> {
+        std::vector<int> fds{s.null.n(), s.log.n(), s.log.n()};
+        fds.resize(3 + s.lowered.fds.size(), -1);
+        for (const auto& [symbol, number] : s.lowered.fds)
+            fds.at(static_cast<std::size_t>(number)) = s.opened.at(symbol).n();
+        s.guest = TRY(ConfinedProcess::spawn(s.lowered.script, {.helper = s.environment.helper,
+                                                                .fds = std::move(fds),
+                                                                .groups = s.lowered.groups,
+                                                                .cgroup_v2 = s.lowered.cgroup_v2,
+                                                                .patience = s.environment.patience}));
+        return {};
+    });
+}
+
+Result<> Launch::confine() {
+    auto& s = *state_;
+    if (auto r = step(LaunchStep::go, fault(LaunchStep::go), [&] { return s.guest->go(); }); !r) return r;
+    // Nodes go with the namespace: nothing of them is journalled.
+    if (auto r = step(LaunchStep::devices, fault(LaunchStep::devices),
+                      [&]() -> Result<> {
+                          for (auto op : s.lowered.devices) {
+                              set_guest(op, s.guest->id());
+                              if (auto made = cloister::apply(op); !made) return made;
+                          }
+                          return {};
+                      });
+        !r)
+        return r;
+    return step(LaunchStep::ownership, fault(LaunchStep::ownership),
+                [&] { return s.apply(s.lowered.ownership); });
+}
+
+Result<> Launch::exec() {
+    auto& s = *state_;
+    return step(LaunchStep::exec, fault(LaunchStep::exec), [&]() -> Result<> {
+        if (auto done = s.guest->exec(); !done) return done;
+        s.opened.clear(); // QEMU has them: a tap ends with its last descriptor
+        return {};
+    });
+}
+
+Result<Report> Launch::verify() const {
+    if (auto asked = fault(LaunchStep::verify); !asked)
+        return std::unexpected(
+            std::move(asked).error().during(tr("step '{0}' of the launch", text(LaunchStep::verify))));
+    return cloister::verify(state_->plan, state_->lowered, process());
+}
+
+Result<> Launch::abandon() {
+    auto& s = *state_;
+    if (s.guest && s.guest->pidfd()) {
+        (void)send_signal(s.guest->pidfd(), SIGKILL); // gone is what we want
+        if (!wait_exit(s.guest->pidfd(), s.environment.patience))
+            return fail(Code::operation_failed, tr("process {0} does not end", s.guest->id().pid));
+    }
+    s.guest.reset();
+    s.opened.clear();
+    auto left = release(s.undo);
+    if (!left) return std::unexpected(left.error());
+    s.undo.clear();
+    return {};
+}
+
+Result<std::vector<Op>> release(const std::vector<Op>& undo, const std::vector<std::string>& in_use) {
+    std::vector<Op> handed_over;
+    std::optional<Error> first;
+    for (const auto& op : undo) {
+        const auto* owner = std::get_if<Chown>(&op);
+        if (owner != nullptr && owner->shared && std::ranges::find(in_use, owner->path) != in_use.end()) {
+            handed_over.push_back(op);
+            continue;
+        }
+        auto done = apply(op);
+        if (done) continue;
+        // A file that went, that is another one now, or that somebody gave away meanwhile: not ours to
+        // change.
+        const bool files = owner != nullptr || std::holds_alternative<SetMode>(op);
+        if (files && (done.error().code == Code::resource_busy || done.error().sys_errno == ENOENT ||
+                      done.error().sys_errno == ENOTDIR))
+            continue;
+        if (first)
+            first->context.push_back(done.error().message);
+        else
+            first = std::move(done).error();
+    }
+    if (first) return std::unexpected(std::move(*first));
+    return handed_over;
+}
+
+Result<std::vector<Op>> hotplug(const LaunchPlan& running, const DevicePlan& added, const ProcessId& guest,
+                                const CgroupLayout& cgroups, const Journal& journal, Opened& opened) {
+    const auto seen = TRY(look(added, cgroups));
+    // The group's own list, as it is in force: what it has is not added, so that an unplug does not take it
+    // away.
+    auto whole = running;
+    whole.grants.clear();
+    const auto lowered = TRY(lower(whole, HostLook{.paths = {}, .cgroups = cgroups}));
+    const auto list = TRY(read_device_list(lowered.device_backend, lowered.device_group));
+    const auto ops =
+        TRY(lower_hotplug(running, added, seen, guest, list ? list->rules : std::vector<DeviceRule>{}));
+    return apply_all(ops, journal, [&](const Op& op) { return apply(op, opened); });
+}
+
+} // namespace cloister

@@ -1,0 +1,65 @@
+#include "security/kernel/mounts.hpp"
+
+#include "security/kernel/run.hpp"
+
+#include <algorithm>
+#include <sstream>
+#include <unistd.h>
+
+namespace cloister {
+namespace {
+
+/// The kernel writes space, tab, newline and backslash as \ooo.
+std::string unescaped(const std::string& text) {
+    std::string out;
+    for (std::size_t i = 0; i < text.size(); ++i)
+        if (text[i] == '\\' && i + 3 < text.size() && text[i + 1] >= '0' && text[i + 1] <= '3') {
+            out +=
+                static_cast<char>((text[i + 1] - '0') * 64 + (text[i + 2] - '0') * 8 + (text[i + 3] - '0'));
+            i += 3;
+        } else
+            out += text[i];
+    return out;
+}
+
+} // namespace
+
+Result<std::vector<Mount>> mounts(const std::string& process) {
+    const auto text = read_file("/proc/" + process + "/mountinfo");
+    if (!text) return failed("read the mounts of process", process, Layer::mountns);
+    std::vector<Mount> out;
+    std::istringstream lines(*text);
+    for (std::string line; std::getline(lines, line);) {
+        // 36 35 98:0 /root /point options shared:1 master:2 - type source super-options
+        std::istringstream words(line);
+        std::string id, parent, device, root, word;
+        Mount mount;
+        words >> id >> parent >> device >> root >> mount.point >> word;
+        while (words >> word && word != "-") {
+            mount.shared |= word.starts_with("shared:");
+            mount.slave |= word.starts_with("master:");
+        }
+        words >> mount.type >> mount.source >> mount.options;
+        mount.point = unescaped(mount.point);
+        out.push_back(std::move(mount));
+    }
+    return out;
+}
+
+std::vector<std::string> dev_submounts() {
+    std::vector<std::string> out;
+    const auto all = mounts("self");
+    if (!all) return out;
+    for (const auto& mount : *all)
+        if (mount.point.starts_with("/dev/") && ::access(mount.point.c_str(), F_OK) == 0)
+            out.push_back(mount.point);
+    std::ranges::sort(out);
+    const auto [first, last] = std::ranges::unique(out);
+    out.erase(first, last);
+    std::vector<std::string> top;
+    for (const auto& point : out) // sorted: what contains it comes before it
+        if (top.empty() || !point.starts_with(top.back() + "/")) top.push_back(point);
+    return top;
+}
+
+} // namespace cloister

@@ -1,0 +1,21 @@
+/// /proc/PID/mountinfo, read.
+#pragma once
+
+#include "conf/base/result.hpp"
+
+#include <string>
+#include <vector>
+
+namespace cloister {
+
+struct Mount {
+    std::string point{}, type{}, source{}, options{}; ///< options: of the file system
+    bool shared = false, slave = false;
+    bool operator==(const Mount&) const = default;
+};
+/// In mount order: a later one at the same point hides the earlier. `process`: "self" or a pid.
+Result<std::vector<Mount>> mounts(const std::string& process);
+/// The mount points below our /dev that a private /dev keeps: each once, without those inside another.
+std::vector<std::string> dev_submounts();
+
+} // namespace cloister
