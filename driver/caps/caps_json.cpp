@@ -107,7 +107,7 @@ void each(auto&& visit, auto& c)
 {
     visit(c.emulator, c.version, c.package, c.arch, c.kvm, c.machines, c.cpus_tcg, c.cpus_kvm, c.types,
           c.commands, c.events, c.schema, c.properties, c.options, c.tpm_types, c.tpm_models, c.migration,
-          c.host_kvm, c.host_tcg, c.models_kvm, c.models_tcg);
+          c.host_kvm, c.host_tcg, c.models_kvm, c.models_tcg, c.hyperv);
 }
 
 json::array listed(const auto& value) {

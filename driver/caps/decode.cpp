@@ -60,7 +60,6 @@ constexpr std::array device_types{
     "virtio-serial-pci",
     "vhost-vsock-pci",
     "isa-serial",
-    "fw_cfg",
     "pvpanic",
     "pvpanic-pci",
     "e1000e",
@@ -77,6 +76,10 @@ constexpr std::array object_types{
 
 Exchange ask(std::string command, json::object arguments = {}) {
     return {std::move(command), std::move(arguments), {}};
+}
+
+Exchange expand(std::string_view model) {
+    return ask("query-cpu-model-expansion", {{"type", "static"}, {"model", json::object{{"name", model}}}});
 }
 
 std::string text(const json::object& in, std::string_view key) {
@@ -170,6 +173,18 @@ std::string value_text(const json::value& value) {
     return value.is_string() ? std::string(value.get_string()) : json::serialize(value);
 }
 
+/// The properties in the answer to query-cpu-model-expansion.
+std::map<std::string, std::string> properties_of(const json::value& answer) {
+    std::map<std::string, std::string> out;
+    const auto* body = answer.if_object();
+    const auto* model = body ? body->if_contains("model") : nullptr;
+    const auto* props = model && model->is_object() ? model->get_object().if_contains("props") : nullptr;
+    if (props && props->is_object())
+        for (const auto& [name, value] : props->get_object())
+            out.emplace(std::string(name), value_text(value));
+    return out;
+}
+
 /// The first expansion of `model` as it is, without properties of its own.
 std::optional<CpuExpansion> expansion(const Conversation& in, std::string_view model) {
     for (const auto& one : in) {
@@ -178,14 +193,8 @@ std::optional<CpuExpansion> expansion(const Conversation& in, std::string_view m
         if (!asked || !asked->is_object() || asked->get_object().contains("props") ||
             text(asked->get_object(), "name") != model)
             continue;
-        const auto* body = one.returned->if_object();
-        const auto* got = body ? body->if_contains("model") : nullptr;
-        const auto* props = got && got->is_object() ? got->get_object().if_contains("props") : nullptr;
-        if (!props || !props->is_object()) continue;
-        CpuExpansion out{.model = std::string(model)};
-        for (const auto& [name, value] : props->get_object())
-            out.properties.emplace(std::string(name), value_text(value));
-        return out;
+        auto properties = properties_of(*one.returned);
+        if (!properties.empty()) return CpuExpansion{std::string(model), std::move(properties)};
     }
     return std::nullopt;
 }
@@ -202,6 +211,26 @@ void read_options(const Conversation& in, QemuCaps& caps) {
             caps.options[std::move(name)] = named(objects(one->if_contains("parameters")), "name");
 }
 
+/// Without what the model lacks: that is most of it, and says nothing.
+CpuExpansion has(CpuExpansion whole) {
+    std::erase_if(whole.properties, [](const auto& one) { return one.second == "false"; });
+    return whole;
+}
+
+/// The "hv-" properties of the one expansion that asked for them.
+Names hyperv(const Conversation& in) {
+    Names out;
+    for (const auto& one : in) {
+        if (one.command != "query-cpu-model-expansion" || !one.returned) continue;
+        const auto* asked = one.arguments.if_contains("model");
+        const auto* wish = asked && asked->is_object() ? asked->get_object().if_contains("props") : nullptr;
+        if (!wish || !wish->is_object() || !wish->get_object().contains("hv-passthrough")) continue;
+        for (const auto& [name, value] : properties_of(*one.returned))
+            if (name.starts_with("hv-") && value == "true") out.insert(name);
+    }
+    return out;
+}
+
 /// Everything that depends on the accelerator.
 void read_cpus(const Conversation& in, QemuCaps& caps, bool kvm) {
     (kvm ? caps.cpus_kvm : caps.cpus_tcg) = cpus(in);
@@ -209,7 +238,7 @@ void read_cpus(const Conversation& in, QemuCaps& caps, bool kvm) {
     auto& models = kvm ? caps.models_kvm : caps.models_tcg;
     for (const auto& cpu : kvm ? caps.cpus_kvm : caps.cpus_tcg)
         if (auto expanded = expansion(in, cpu.name); expanded && cpu.name != "host" && cpu.name != "max")
-            models.emplace(cpu.name, *std::move(expanded));
+            models.emplace(cpu.name, has(*std::move(expanded)));
 }
 
 bool with_kvm(const Conversation& in) {
@@ -224,9 +253,7 @@ std::unexpected<Error> without(std::string_view command) {
 } // namespace
 
 std::vector<Exchange> questions(bool whole) {
-    if (!whole)
-        return {ask("query-cpu-definitions"),
-                ask("query-cpu-model-expansion", {{"type", "static"}, {"model", {{"name", "max"}}}})};
+    if (!whole) return {ask("query-cpu-definitions"), expand("max")};
     std::vector<Exchange> out;
     for (const auto* plain :
          {"query-version", "query-target", "query-kvm", "query-commands", "query-machines",
@@ -235,8 +262,19 @@ std::vector<Exchange> questions(bool whole) {
         out.push_back(ask(plain));
     for (const auto* type : device_types) out.push_back(ask("device-list-properties", {{"typename", type}}));
     for (const auto* type : object_types) out.push_back(ask("qom-list-properties", {{"typename", type}}));
-    for (const auto* model : {"host", "max"})
-        out.push_back(ask("query-cpu-model-expansion", {{"type", "static"}, {"model", {{"name", model}}}}));
+    for (const auto* model : {"host", "max"}) out.push_back(expand(model));
+    // Which of Hyper-V's enlightenments this KVM has; refused without KVM.
+    out.push_back(
+        ask("query-cpu-model-expansion",
+            {{"type", "full"},
+             {"model", {{"name", "host"}, {"props", {{"migratable", false}, {"hv-passthrough", true}}}}}}));
+    return out;
+}
+
+std::vector<Exchange> model_questions(const Conversation& so_far) {
+    std::vector<Exchange> out;
+    for (const auto& cpu : cpus(so_far))
+        if (!cpu.alias_of.empty()) out.push_back(expand(cpu.name));
     return out;
 }
 
@@ -274,6 +312,7 @@ Result<QemuCaps> decode(const Conversation& in, const Conversation& tcg_only, st
     caps.migration = named(objects(in, "query-migrate-capabilities"), "capability");
     caps.kvm = with_kvm(in);
     read_cpus(in, caps, caps.kvm);
+    if (caps.kvm) caps.hyperv = hyperv(in);
     if (caps.kvm && !tcg_only.empty()) read_cpus(tcg_only, caps, false);
     return caps;
 }

@@ -25,6 +25,8 @@ using Conversation = std::vector<Exchange>;
 /// What is asked of one run of QEMU. `whole`: everything; otherwise only what depends on the accelerator.
 /// Types that QEMU 7.2 crashes on are not among them.
 std::vector<Exchange> questions(bool whole);
+/// What is asked next, from the answers to questions(): what the named CPU models consist of.
+std::vector<Exchange> model_questions(const Conversation& so_far);
 
 /// The capabilities from a whole conversation and, when that one ran with KVM, from a second one with TCG
 /// alone (may be empty). A question that was not asked or was refused leaves its part empty. Errors: internal

@@ -59,6 +59,7 @@ struct QemuCaps {
     /// What some of the named models consist of, per accelerator: those that host-model may be described
     /// with.
     std::map<std::string, CpuExpansion, std::less<>> models_kvm{}, models_tcg{};
+    std::set<std::string, std::less<>> hyperv{}; ///< enlightenments that KVM offers here: "hv-relaxed" …
     bool operator==(const QemuCaps&) const = default;
 
     bool has_type(std::string_view type) const { return types.contains(type); }

@@ -75,7 +75,6 @@ const std::vector<std::string_view> schema_paths{
     "query-named-block-nodes/arg-type/flat",
     "query-named-block-nodes/ret-type/dirty-bitmaps",
     "query-cpus-fast/ret-type/thread-id",
-    "query-block/ret-type/dirty-bitmaps",
     "screendump/arg-type/device",
     "screendump/arg-type/format/^*",
     "set-action/arg-type/reboot",

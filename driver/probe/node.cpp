@@ -7,6 +7,7 @@
 #include <charconv>
 #include <map>
 #include <set>
+#include <sys/sysinfo.h>
 #include <unistd.h>
 
 namespace cloister {
@@ -143,6 +144,13 @@ void read_cpuinfo(HostTopology& out) {
     out.mhz = static_cast<unsigned>(field(first, "cpu MHz").value_or(0));
 }
 
+/// Total and free, in bytes.
+std::pair<std::uint64_t, std::uint64_t> memory_now() {
+    struct sysinfo now{};
+    if (::sysinfo(&now) < 0) return {};
+    return {std::uint64_t{now.totalram} * now.mem_unit, std::uint64_t{now.freeram} * now.mem_unit};
+}
+
 std::string host_uuid() {
     auto smbios = file_line("/sys/class/dmi/id/product_uuid");
     if (smbios.size() == 36) return smbios;
@@ -176,7 +184,7 @@ NodeInfo node_info(const HostTopology& topology) {
                  .cpus = static_cast<unsigned>(topology.online.size()),
                  .mhz = topology.mhz,
                  .nodes = std::max(1u, static_cast<unsigned>(topology.cells.size()))};
-    out.memory_kib = field(file_text("/proc/meminfo").value_or(""), "MemTotal").value_or(0);
+    out.memory_kib = memory_now().first / 1024;
     for (const auto& cell : topology.cells) {
         std::map<std::pair<unsigned, unsigned>, std::set<unsigned>> cores; // (socket, die) -> cores
         std::set<unsigned> sockets;
@@ -239,9 +247,7 @@ Result<Counters> memory_counters(std::optional<unsigned> cell) {
                     {"free", cell_field(*cell, text, "MemFree")}};
 }
 
-std::uint64_t free_memory() {
-    return field(file_text("/proc/meminfo").value_or(""), "MemFree").value_or(0) * 1024;
-}
+std::uint64_t free_memory() { return memory_now().second; }
 
 std::optional<std::uint64_t> free_memory_of(unsigned cell) {
     const auto text = cell_meminfo(cell);
