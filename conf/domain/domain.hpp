@@ -81,7 +81,7 @@ template <> inline constexpr auto fields<IdMap> =
 
 struct Devices {
     std::optional<std::string> emulator{}; ///< path of the QEMU binary
-    std::vector<Device> list{};            ///< in document order; printing groups them as libvirt does
+    std::vector<Device> list{};            ///< by type, as they are printed; in document order within a type
     bool operator==(const Devices&) const = default;
 };
 

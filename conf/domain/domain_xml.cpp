@@ -92,6 +92,7 @@ Result<> read_devices(const xml::Node& domain, Domain& out, xml::Flavour flavour
             out.devices.list.push_back(TRY(device_from_node(node, flavour)));
         }
     }
+    std::ranges::stable_sort(out.devices.list, {}, &Device::index);
     return {};
 }
 void write_devices(const Domain& domain, xml::Node& out, const xml::Style& style) {
