@@ -155,13 +155,28 @@ struct ScriptPath {
 template <> inline constexpr auto fields<ScriptPath> = xml::table(xml::attr("path", &ScriptPath::path));
 
 struct InterfaceTarget {
-    std::optional<std::string> dev{}; ///< the tap; "vnet%d" and the like are taken as absent
+    std::optional<std::string> dev{}; ///< the tap; made-up names (vnet0) are taken as absent in definitions
     std::optional<YesNo> managed{};   ///< no: the tap is the administrator's
     xml::Rest rest{};
     bool operator==(const InterfaceTarget&) const = default;
 };
+/// A name that a daemon made up belongs to the run it was made for.
+inline constexpr auto interface_target_dev = xml::special<InterfaceTarget>(
+    [](std::string_view name, const xml::Node* child) { return !child && name == "dev"; },
+    [](const xml::Node& n, InterfaceTarget& out, xml::Flavour flavour) -> Result<> {
+        const auto* text = n.attribute("dev");
+        if (!text) return {};
+        const bool made_up =
+            text->starts_with("vnet") || text->starts_with("macvtap") || text->starts_with("macvlan");
+        if (flavour != xml::Flavour::inactive || !made_up) out.dev = *text;
+        return {};
+    },
+    [](const InterfaceTarget& v, xml::Node& n, const xml::Style& style) {
+        if (v.dev && !(style.flavour == xml::Flavour::inactive && v.dev->starts_with("vnet")))
+            n.set("dev", *v.dev);
+    });
 template <> inline constexpr auto fields<InterfaceTarget> =
-    xml::table(xml::attr("dev", &InterfaceTarget::dev), xml::attr("managed", &InterfaceTarget::managed));
+    xml::table(interface_target_dev, xml::attr("managed", &InterfaceTarget::managed));
 
 struct GuestDev { ///< name of the card inside of a container
     std::optional<std::string> dev{}, actual{};

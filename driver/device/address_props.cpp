@@ -19,10 +19,14 @@ bool machine_starts(const Domain& domain, std::initializer_list<std::string_view
 }
 
 const Controller* find(const Domain& domain, ControllerType type, unsigned index) {
+    const Controller* companion = nullptr;
     for (const auto& device : domain.devices.list)
         if (const auto* c = std::get_if<Controller>(&device))
-            if (c->type == type && (c->index ? c->index->value : 0u) == index) return c;
-    return nullptr;
+            if (c->type == type && (c->index ? c->index->value : 0u) == index) {
+                if (!c->master) return c; // USB 2's companions share the index of the one that has the bus
+                if (!companion) companion = c;
+            }
+    return companion;
 }
 
 /// Which of <os><boot dev> a device is asked for: its place there, counted from 1; 0 when not listed.
@@ -113,48 +117,45 @@ std::string host_pci_name(const PciAddress& address) {
 
 Result<> add_address(boost::json::object& props, const DeviceInfo& info, const Domain& domain) {
     if (!info.address) return {};
-    return std::visit(overload{
-                          [&](const PciAddress& pci) -> Result<> {
-                              const auto bus = pci.bus ? pci.bus->value : 0u;
-                              if (!find(domain, ControllerType::pci, bus))
-                                  return std::unexpected(no_controller("PCI", bus));
-                              props["bus"] = controller_id(domain, ControllerType::pci, bus);
-                              if (pci.multifunction == Switch::on) props["multifunction"] = true;
-                              props["addr"] = pci_slot(pci);
-                              if (info.acpi && info.acpi->index != 0) props["acpi-index"] = info.acpi->index;
-                              return {};
-                          },
-                          [&](const UsbAddress& usb) -> Result<> {
-                              const auto bus = usb.bus.value_or(0);
-                              if (!find(domain, ControllerType::usb, bus))
-                                  return std::unexpected(no_controller("USB", bus));
-                              props["bus"] = controller_id(domain, ControllerType::usb, bus) + ".0";
-                              if (usb.port) props["port"] = *usb.port;
-                              return {};
-                          },
-                          [&](const CcidAddress& ccid) -> Result<> {
-                              props["bus"] =
-                                  controller_id(domain, ControllerType::ccid, ccid.controller.value_or(0)) +
-                                  ".0";
-                              return {};
-                          },
-                          [&](const IsaAddress& isa) -> Result<> {
-                              if (isa.iobase) props["iobase"] = isa.iobase->value;
-                              if (isa.irq) props["irq"] = isa.irq->value;
-                              return {};
-                          },
-                          [&](const DimmAddress& dimm) -> Result<> {
-                              if (dimm.slot) props["slot"] = *dimm.slot;
-                              if (dimm.base) props["addr"] = dimm.base->value;
-                              return {};
-                          },
-                          // Placed by the device that knows the bus's own rules: disks and ports.
-                          [](const DriveAddress&) -> Result<> { return {}; },
-                          [](const VirtioSerialAddress&) -> Result<> { return {}; },
-                          [](const Unassigned&) -> Result<> { return {}; },
-                          [](const std::monostate&) -> Result<> { return {}; },
-                      },
-                      info.address->where);
+    return std::visit(
+        overload{
+            [&](const PciAddress& pci) -> Result<> {
+                const auto bus = pci.bus ? pci.bus->value : 0u;
+                if (!find(domain, ControllerType::pci, bus))
+                    return std::unexpected(no_controller("PCI", bus));
+                props["bus"] = controller_id(domain, ControllerType::pci, bus);
+                if (pci.multifunction == Switch::on) props["multifunction"] = true;
+                props["addr"] = pci_slot(pci);
+                if (info.acpi && info.acpi->index != 0) props["acpi-index"] = info.acpi->index;
+                return {};
+            },
+            [&](const UsbAddress& usb) -> Result<> {
+                const auto bus = usb.bus.value_or(0);
+                if (!find(domain, ControllerType::usb, bus))
+                    return std::unexpected(no_controller("USB", bus));
+                props["bus"] = controller_id(domain, ControllerType::usb, bus) + ".0";
+                if (usb.port) props["port"] = *usb.port;
+                return {};
+            },
+            [&](const CcidAddress& ccid) -> Result<> {
+                props["bus"] =
+                    controller_id(domain, ControllerType::ccid, ccid.controller.value_or(0)) + ".0";
+                return {};
+            },
+            [&](const IsaAddress& isa) -> Result<> {
+                if (isa.iobase) props["iobase"] = isa.iobase->value;
+                if (isa.irq) props["irq"] = isa.irq->value;
+                return {};
+            },
+            [&](const DimmAddress& dimm) -> Result<> {
+                if (dimm.slot) props["slot"] = *dimm.slot;
+                if (dimm.base) props["addr"] = dimm.base->value;
+                return {};
+            },
+            // Placed by the device that knows the bus's own rules (disks, ports), or of other machines.
+            [](const auto&) -> Result<> { return {}; },
+        },
+        info.address->where);
 }
 
 void add_rom(boost::json::object& props, const DeviceInfo& info) {

@@ -172,8 +172,9 @@ Result<> check_address(const Disk& disk, DiskBus bus, std::string_view dev) {
     if (!disk.info.address || std::holds_alternative<std::monostate>(disk.info.address->where)) return {};
     const auto& where = disk.info.address->where;
     const auto refuse = [&]() -> Result<> {
-        static constexpr auto kinds = std::to_array<std::string_view>(
-            {"none", "pci", "drive", "virtio-serial", "ccid", "usb", "isa", "dimm", "unassigned"});
+        static constexpr auto kinds =
+            std::to_array<std::string_view>({"none", "pci", "drive", "virtio-serial", "ccid", "usb", "isa",
+                                             "dimm", "ccw", "spapr-vio", "virtio-mmio", "unassigned"});
         const auto kind = where.index() < kinds.size() ? kinds[where.index()] : "unknown";
         return std::unexpected(
             unsupported(tr("Invalid address type '{0}' for the disk '{1}' with the bus type "

@@ -25,6 +25,13 @@ struct PathFact {
     bool operator==(const PathFact&) const = default;
 };
 
+/// One USB device that is plugged into the host.
+struct UsbFact {
+    unsigned bus = 0, device = 0;
+    unsigned vendor = 0, product = 0;
+    bool operator==(const UsbFact&) const = default;
+};
+
 struct HugetlbMount {
     std::string path{};
     std::uint64_t page_kib = 0;
@@ -69,10 +76,14 @@ struct HostFacts {
     std::map<std::string, std::string> environment{}; ///< PATH HOME USER LOGNAME … of the daemon
     std::map<std::string, PathFact> paths{};          ///< of every path that the definition names
     std::map<std::string, Ids> identities{};          ///< "USER:GROUP" as written -> what it resolves to
+    std::map<std::string, std::string> networks{};    ///< virtual network -> its bridge
+    /// A dry run's answer for networks that `networks` lacks, as if a network daemon did all that they ask.
+    std::optional<std::string> every_network{};
+    std::vector<UsbFact> usb_devices{};
     std::map<std::string, std::string> scsi_generic{}; ///< "HOST:BUS:TARGET:UNIT" -> "/dev/sg0"
     std::map<std::string, unsigned> iommu_groups{}; ///< host PCI name ("0000:01:00.0") or mdev UUID -> group
-    std::optional<Ids> emulator_ids{};                ///< of qemu.conf's user and group
-    std::optional<std::string> selinux{};             ///< "enforcing", "permissive"; absent: no SELinux
+    std::optional<Ids> emulator_ids{};              ///< of qemu.conf's user and group
+    std::optional<std::string> selinux{};           ///< "enforcing", "permissive"; absent: no SELinux
     bool operator==(const HostFacts&) const = default;
 };
 
