@@ -18,8 +18,9 @@
 
 namespace cloister {
 
-struct QemuCaps;  // driver/caps/qemu_caps.hpp
-struct HostFacts; // driver/facts/host_facts.hpp
+struct QemuCaps;      // driver/caps/qemu_caps.hpp
+struct HostFacts;     // driver/facts/host_facts.hpp
+struct HostQuestions; // driver/probe/host_probe.hpp
 
 /// Lets calls in until it is closed, then waits for those inside. Reactor thread only.
 class Gate {
@@ -52,6 +53,8 @@ struct DriverSetup {
     DaemonConf daemon{};
     Folders folders{};
     bool run_autostart = true;
+    std::string confine_helper{}; ///< path of cloister-confine; empty: the installed one, or the one beside
+                                  ///< this program
 };
 
 class Driver {
@@ -83,8 +86,8 @@ public:
 
     /// What this QEMU can do: from the cache, or asked for now. Errors: system when the binary cannot be run.
     boost::asio::awaitable<Result<std::shared_ptr<const QemuCaps>>> caps(std::string emulator);
-    /// The host as it is now, with facts about `paths`.
-    boost::asio::awaitable<Result<HostFacts>> facts(std::vector<std::string> paths);
+    /// The host as it is now, with answers to `questions`. Errors: as host_facts().
+    boost::asio::awaitable<Result<HostFacts>> facts(HostQuestions questions);
 
 private:
     boost::asio::any_io_executor reactor_;

@@ -12,6 +12,8 @@
 
 #include <boost/asio/steady_timer.hpp>
 #include <chrono>
+#include <functional>
+#include <list>
 #include <map>
 #include <memory>
 #include <optional>
@@ -47,18 +49,22 @@ struct Running {
         monitor{}; ///< null: before the connection, and when QEMU could not be reached again
     std::map<std::string, std::string> ptys{}; ///< chardev id -> /dev/pts/N
     std::vector<VcpuThread> vcpus{};
-    std::string start_error{};                  ///< why an early death happened, when known
     std::uint64_t balloon_bytes = 0;            ///< what the guest has now; 0: not known
     std::optional<std::uint64_t> autodestroy{}; ///< the connection whose end ends the guest
     bool starting = true;                       ///< before `cont`
     bool start_paused = false;
     bool fake_reboot = false;
-    bool destroying = false; ///< virDomainDestroy, or a lifecycle action that destroys
-    bool shutdown_seen = false;
-    bool stopping = false; ///< being torn down: nothing new may begin
+    bool destroying = false;                 ///< virDomainDestroy, or a lifecycle action that destroys
+    bool shutdown_seen = false;              ///< QEMU said SHUTDOWN
+    bool saving = false, save_again = false; ///< of the status file
+    bool exited = false;                     ///< QEMU is gone; what it had is being given back
+    bool stopping = false;                   ///< being torn down: nothing new may begin
     Status paused_because{PausedReason::unknown};
     Status running_because{RunningReason::unpaused};
     std::optional<Status> off_because{}; ///< prepared by who ends the guest; otherwise how QEMU ended decides
+    /// Alias -> what to do when QEMU says that the device has been removed (hot-unplug): once, after it left
+    /// `live`.
+    std::map<std::string, std::function<void()>> on_removed{};
     std::map<std::string, std::shared_ptr<Pipe>> consoles{}; ///< alias -> who has it open
 };
 
@@ -86,7 +92,8 @@ struct Guest : std::enable_shared_from_this<Guest> {
     std::map<std::uint32_t, std::pair<std::shared_ptr<const Domain>, std::string>> texts{};
     Jobs jobs;
     std::unique_ptr<Running> running{}; ///< null: not running
-    boost::asio::steady_timer stopped; ///< cancelled when `running` has become null: wait with stopped_wait()
+    std::uint64_t run = 0;      ///< counts the starts: whoever waited knows whether it is still the same run
+    std::uint64_t finished = 0; ///< the last run that is over, its events included
 
     bool active() const { return running != nullptr; }
     int id() const { return running ? running->id : -1; }
@@ -94,6 +101,16 @@ struct Guest : std::enable_shared_from_this<Guest> {
     /// What clients see: the live domain while it runs, else the definition.
     const std::shared_ptr<const Domain>& current() const { return live ? live : definition; }
     void become(Status next);
+
+    /// Something about the guest is different: everyone in wait_until() looks again.
+    void changed();
+    /// Waits for `done()` to be true; looked at now and after every changed(). False: it did not become so in
+    /// time.
+    boost::asio::awaitable<bool> wait_until(std::function<bool()> done, std::chrono::milliseconds patience);
+
+private:
+    boost::asio::any_io_executor on_;
+    std::list<boost::asio::steady_timer> waiting_{};
 };
 
 } // namespace cloister

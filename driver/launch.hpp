@@ -13,7 +13,8 @@ namespace cloister {
 
 class Driver;
 struct Guest;
-struct Report; // security/report.hpp
+struct Report;     // security/report.hpp
+struct LaunchPlan; // security/plan.hpp
 struct Domain;
 
 struct LaunchOptions {
@@ -27,9 +28,9 @@ struct LaunchOptions {
 /// STARTED, SUSPENDED.
 Task<Result<>> launch(Driver& driver, std::shared_ptr<Guest> guest, LaunchOptions options);
 
-/// What a launch of `domain` would do, for people: the plan, the changes of the host, what is relaxed and
-/// why. Reads the host, changes nothing. Errors: as a launch before its first change.
-Task<Result<std::string>> explained(Driver& driver, std::shared_ptr<const Domain> domain);
+/// What a launch of `domain` would do: the very value that a launch executes, with numbers that are only
+/// shown. Reads the host, changes nothing. Errors: as a launch before its first change.
+Task<Result<LaunchPlan>> planned(Driver& driver, std::shared_ptr<const Domain> domain);
 
 /// How a running guest is confined, read back from the kernel now. Errors: operation_invalid when it does not
 /// run.

@@ -47,6 +47,12 @@ std::vector<Registry::Pointer> Registry::all() const {
     return out;
 }
 
+bool Registry::any_active() const {
+    for (const auto& [name, guest] : by_name_)
+        if (guest->active()) return true;
+    return false;
+}
+
 Result<Registry::Pointer> Registry::matching(std::string_view name, const Uuid& uuid) const {
     const auto refuse = [](std::string message) {
         auto refusal = fail(Code::operation_failed, std::move(message));
@@ -61,10 +67,6 @@ Result<Registry::Pointer> Registry::matching(std::string_view name, const Uuid& 
     if (const auto other = by_name(name))
         return refuse(tr("domain '{0}' already exists with uuid {1}", name, printed(other->uuid)));
     return Pointer{};
-}
-
-bool Registry::any_active() const {
-    return std::ranges::any_of(by_uuid_, [](const auto& entry) { return entry.second->active(); });
 }
 
 void Registry::add(Pointer guest) {

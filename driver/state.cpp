@@ -57,7 +57,8 @@ LifeNote suspended_note(const Status& because) {
 Step stay(const Situation& now) { return {.status = now.status}; }
 
 Step paused(const Situation& now, const Status& because) {
-    if (now.starting || now.status.state != State::running) return stay(now);
+    // After SHUTDOWN QEMU stops too: that is part of the same thing.
+    if (now.starting || now.shutdown_seen || now.status.state != State::running) return stay(now);
     return {.status = because, .notes = {suspended_note(because)}, .save_status = true};
 }
 

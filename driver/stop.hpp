@@ -5,6 +5,8 @@
 #include "conf/base/result.hpp"
 #include "driver/op/call.hpp"
 #include "driver/state.hpp"
+#include "driver/store/journal.hpp"
+#include "driver/store/status.hpp"
 
 #include <memory>
 
@@ -30,8 +32,12 @@ Task<void> watch(Driver& driver, std::shared_ptr<Guest> guest);
 /// Writes the status file soon; several requests become one write.
 void save_status(Driver& driver, const std::shared_ptr<Guest>& guest);
 
-/// Gives everything back that the guest had: host, ports, files. The guest is inactive afterwards.
-Task<void> release_guest(Driver& driver, std::shared_ptr<Guest> guest);
+/// Gives everything back that the guest had: host, ports, files. The guest is inactive and `off` afterwards.
+Task<void> release_guest(Driver& driver, std::shared_ptr<Guest> guest, Status off);
+
+/// What is written about a running guest.
+store::StatusFile status_file(const Guest& guest);
+store::JournalFile journal_of(const Guest& guest, const std::string& boot);
 
 /// Emits one lifecycle event of this guest.
 void emit_life(Driver& driver, const Guest& guest, LifeNote note);

@@ -1,0 +1,133 @@
+#include "driver/define.hpp"
+
+#include "conf/base/tr.hpp"
+#include "conf/domain/domain_xml.hpp"
+#include "driver/facts/host_facts.hpp"
+#include "driver/guest.hpp"
+#include "driver/log.hpp"
+#include "driver/offload.hpp"
+#include "driver/parts.hpp"
+#include "driver/plan/complete.hpp"
+#include "driver/probe/host_probe.hpp"
+#include "driver/reserve.hpp"
+#include "driver/stop.hpp"
+#include "driver/store/definitions.hpp"
+#include "driver/store/files.hpp"
+
+namespace cloister {
+
+namespace {
+
+Task<Result<>> save(Driver* driver, std::string name, std::shared_ptr<const Domain> definition) {
+    auto text = print_domain(*definition, {.flavour = xml::Flavour::inactive, .secure = true});
+    co_return co_await offload(driver->workers(), [folders = driver->folders(), name, text] {
+        return store::save_definition(folders, name, text);
+    });
+}
+
+/// The system's QEMU for the guest's architecture, when the definition names none.
+Result<std::string> emulator_of(const Domain& domain) {
+    if (domain.devices.emulator) return *domain.devices.emulator;
+    const auto arch = domain.os.type.arch.value_or("x86_64");
+    auto path = "/usr/bin/qemu-system-" + (arch == "i686" ? std::string("i386") : arch);
+    if (!store::exists(path))
+        return fail(Code::config_unsupported, tr("No emulator found for arch '{0}'", arch));
+    return path;
+}
+
+} // namespace
+
+Task<Result<std::shared_ptr<const Domain>>> complete_definition(Driver& driver, std::string xml) {
+    CO_TRY(domain, read_domain(xml));
+    CO_CHECK(store::check_name(domain.name));
+    CO_TRY(emulator, emulator_of(domain));
+    domain.devices.emulator = emulator;
+    CO_TRY(caps, co_await driver.caps(emulator));
+    CO_TRY(facts, co_await driver.facts(HostQuestions{}));
+    const auto random = random_bytes(random_bytes_needed(domain));
+    CO_CHECK(complete_domain(domain, caps.get(), driver.conf(), facts, random));
+    co_return std::make_shared<const Domain>(std::move(domain));
+}
+
+Task<Result<std::shared_ptr<Guest>>> define(Driver& driver, std::string xml) {
+    CO_TRY(definition, co_await complete_definition(driver, std::move(xml)));
+    CO_TRY(alone, co_await driver.parts().definitions.turn("virDomainDefineXMLFlags"));
+    const auto uuid = definition->uuid.value_or(Uuid{});
+    CO_TRY(guest, driver.registry().matching(definition->name, uuid));
+    const bool known = guest && guest->persistent;
+    if (guest) {
+        CO_TRY(turn, co_await guest->jobs.turn("virDomainDefineXMLFlags"));
+        CO_CHECK(co_await store_definition(driver, guest, definition));
+        if (guest->removed) { // it was transient and ended while its definition was being written
+            guest->removed = false;
+            driver.registry().add(guest);
+        }
+        guest->persistent = true;
+    } else {
+        CO_CHECK(co_await save(&driver, definition->name, definition));
+        guest = std::make_shared<Guest>(driver.executor(), definition);
+        guest->persistent = true;
+        driver.registry().add(guest);
+    }
+    emit_life(driver, *guest, {Life::defined, known ? Defined::updated : Defined::added});
+    co_return guest;
+}
+
+Task<Result<>> store_definition(Driver& driver, std::shared_ptr<Guest> guest,
+                                std::shared_ptr<const Domain> definition) {
+    CO_CHECK(co_await save(&driver, guest->name, definition));
+    guest->definition = std::move(definition);
+    guest->updated = guest->active();
+    co_return Result<>{};
+}
+
+Task<Result<>> undefine(Driver& driver, std::shared_ptr<Guest> guest) {
+    CO_CHECK(co_await offload(driver.workers(), [folders = driver.folders(), name = guest->name] {
+        return store::remove_definition(folders, name);
+    }));
+    guest->persistent = guest->autostart = false;
+    if (!guest->active() && !guest->removed) {
+        guest->removed = true;
+        driver.registry().remove(*guest);
+    }
+    emit_life(driver, *guest, {Life::undefined, Undefined::removed});
+    co_return Result<>{};
+}
+
+Task<Result<>> rename(Driver& driver, std::shared_ptr<Guest> guest, std::string name) {
+    const auto refused = [](std::string why) { return fail(Code::operation_invalid, std::move(why)); };
+    if (!guest->persistent) co_return refused(tr("cannot rename a transient domain"));
+    if (guest->active()) co_return refused(tr("cannot rename active domain"));
+    if (name.empty() || name.find('/') != std::string::npos)
+        co_return fail(Code::xml, tr("name {0} cannot contain '/'", name));
+    CO_CHECK(store::check_name(name));
+    CO_TRY(alone, co_await driver.parts().definitions.turn("virDomainRename"));
+    if (name == guest->name) co_return fail(Code::invalid_arg, tr("Can't rename domain to itself"));
+    if (driver.registry().by_name(name))
+        co_return fail(Code::operation_invalid, tr("domain with name '{0}' already exists", name));
+    auto next = *guest->definition;
+    next.name = name;
+    const auto definition = std::make_shared<const Domain>(std::move(next));
+    CO_CHECK(co_await save(&driver, name, definition));
+    const auto old = guest->name;
+    auto removed =
+        co_await offload(driver.workers(), [folders = driver.folders(), old, name, on = guest->autostart] {
+            if (on)
+                if (auto linked = store::save_autostart(folders, name, true); !linked) return linked;
+            return store::remove_definition(folders, old);
+        });
+    if (!removed) { // two files of one uuid would be a riddle at the next start
+        (void)co_await offload(driver.workers(),
+                               [folders = driver.folders(), name] { // the first error is told
+                                   return store::remove_definition(folders, name);
+                               });
+        co_return std::unexpected(std::move(removed).error());
+    }
+    emit_life(driver, *guest, {Life::undefined, Undefined::renamed});
+    driver.registry().rename(guest, name);
+    guest->definition = definition;
+    emit_life(driver, *guest, {Life::defined, Defined::renamed});
+    co_return Result<>{};
+}
+
+} // namespace cloister

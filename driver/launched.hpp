@@ -1,0 +1,22 @@
+/// What the driver keeps of a launch while the guest runs: who QEMU is, and how to take everything back.
+#pragma once
+
+#include "security/kernel/fd.hpp"
+#include "security/lower.hpp"
+#include "security/op.hpp"
+
+#include <cstddef>
+#include <string>
+#include <vector>
+
+namespace cloister {
+
+struct Launched {
+    ProcessId process{};
+    Fd pidfd{};
+    std::vector<Op> undo{};    ///< newest first; the journal on disk says the same
+    Lowered lowered{};         ///< what verification compares with; empty after a daemon's restart
+    std::size_t log_start = 0; ///< where this run begins in the domain's log
+};
+
+} // namespace cloister

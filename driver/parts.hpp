@@ -1,0 +1,31 @@
+/// What only the driver's own files use: numbers and names that must be unique, and the caches.
+#pragma once
+
+#include "driver/driver.hpp"
+#include "driver/jobs.hpp"
+#include "driver/probe/qemu_probe.hpp"
+#include "security/kernel/launch.hpp"
+
+#include <cstdint>
+#include <map>
+#include <memory>
+#include <set>
+#include <string>
+
+namespace cloister {
+
+struct Driver::Parts {
+    explicit Parts(boost::asio::any_io_executor on) : definitions(on) {}
+
+    int last_id = 0;       ///< ids only grow while the daemon lives
+    unsigned next_tap = 0; ///< of vnetN: never used twice either
+    std::set<std::uint16_t> ports{};
+    std::set<std::string> mcs{};
+    Jobs definitions; ///< one change of the list of definitions at a time
+    LaunchEnvironment launch{};
+    std::string boot{}; ///< this boot's id
+    Fd lock{};          ///< driver.pid, locked: one daemon per set of folders
+    std::unique_ptr<QemuProbe> probe{};
+};
+
+} // namespace cloister

@@ -1,0 +1,241 @@
+#include "driver/reconnect.hpp"
+
+#include "conf/base/tr.hpp"
+#include "conf/domain/domain_xml.hpp"
+#include "driver/caps/qemu_caps.hpp"
+#include "driver/facts/host_facts.hpp"
+#include "driver/guest.hpp"
+#include "driver/launched.hpp"
+#include "driver/log.hpp"
+#include "driver/monitor_events.hpp"
+#include "driver/offload.hpp"
+#include "driver/parts.hpp"
+#include "driver/plan/live.hpp"
+#include "driver/plan/paths_of_interest.hpp"
+#include "driver/plan/planner.hpp"
+#include "driver/probe/host_probe.hpp"
+#include "driver/qmp/client.hpp"
+#include "driver/reserve.hpp"
+#include "driver/stop.hpp"
+#include "driver/store/files.hpp"
+#include "driver/store/journal.hpp"
+#include "driver/store/status.hpp"
+
+#include <boost/asio/co_spawn.hpp>
+#include <boost/asio/detached.hpp>
+#include <boost/json/value.hpp>
+#include <csignal>
+#include <fmt/core.h>
+
+namespace cloister {
+
+using namespace std::chrono_literals;
+
+namespace {
+
+/// What is on disk about one guest of an earlier daemon.
+struct Found {
+    store::JournalFile journal{};
+    std::optional<store::StatusFile> status{};
+    bool status_unreadable = false;
+    Fd pidfd{}; ///< empty: the process is gone
+};
+
+void complain(const std::string& whom, const Error& error) {
+    log(LogLevel::error, fmt::format("{}: {}", whom, full_text(error)));
+}
+
+/// On a worker. Journals that cannot be read are left where they are, for a person.
+std::vector<std::shared_ptr<Found>> found_on_disk(const Folders& folders) {
+    std::vector<std::shared_ptr<Found>> out;
+    for (const auto& name : store::names_in(folders.undo)) {
+        if (!name.ends_with(".json")) continue;
+        const auto path = folders.undo + "/" + name;
+        auto journal = store::load_journal(path);
+        if (!journal) {
+            complain("undo journal '" + path + "'", journal.error());
+            continue;
+        }
+        auto found = std::make_shared<Found>();
+        found->journal = std::move(*journal);
+        if (found->journal.process.pid > 0) found->pidfd = open_process(found->journal.process);
+        const auto status = store::status_path(folders.runtime, found->journal.name);
+        if (store::exists(status)) {
+            auto text = store::read_file(status);
+            auto parsed =
+                text ? store::parsed_status(*text) : Result<store::StatusFile>(std::unexpected(text.error()));
+            if (parsed)
+                found->status = std::move(*parsed);
+            else {
+                complain("status file '" + status + "'", parsed.error());
+                found->status_unreadable = true;
+            }
+        }
+        out.push_back(std::move(found));
+    }
+    return out;
+}
+
+/// On a worker: what is left of a guest that does not run any more, or never got to run.
+void clean_up(const Folders& folders, const Found& found, const std::string& boot) {
+    if (found.pidfd) { // a start that the old daemon did not finish: QEMU never ran an instruction
+        (void)send_signal(found.pidfd, SIGKILL); // it may be gone
+        (void)wait_exit(found.pidfd, 10s);       // then what it holds cannot be removed, and says so
+    }
+    const auto undo = found.journal.boot_id == boot ? found.journal.undo : store::lasting(found.journal.undo);
+    if (auto left = release(undo); !left)
+        complain("undoing '" + found.journal.name + "'", left.error());
+    else
+        (void)store::remove_journal(folders.undo, found.journal.name); // replaying it does no harm
+    (void)store::remove_file(store::status_path(folders.runtime, found.journal.name));
+    (void)store::remove_file(folders.runtime + "/" + found.journal.name + ".pid");
+}
+
+std::shared_ptr<Guest> guest_of(Driver& driver, const Found& found, std::shared_ptr<const Domain> live) {
+    if (auto known = driver.registry().by_uuid(found.journal.uuid)) return known;
+    auto guest = std::make_shared<Guest>(driver.executor(), std::move(live));
+    driver.registry().add(guest);
+    return guest;
+}
+
+/// The plan of its launch again: the same function of the same values. Only verification and hot-plug need
+/// it, so a failure is not the guest's end.
+Task<Result<>> plan_again(Driver* driver, std::shared_ptr<Guest> guest) {
+    auto& running = *guest->running;
+    const auto live = guest->live;
+    CO_TRY(caps, co_await driver->caps(live->devices.emulator.value_or("")));
+    HostQuestions questions{.owners = identities_of_interest(*live)};
+    for (auto& path : paths_of_interest(*live, driver->conf()))
+        questions.paths.push_back({std::move(path), {}});
+    CO_TRY(facts, co_await driver->facts(std::move(questions)));
+    if (!guest->running) co_return Result<>{};
+    CO_TRY(plan, plan_launch(*live, *caps, driver->conf(), facts, running.reserved, running.plan.paths));
+    CO_TRY(lowered, co_await offload(driver->workers(),
+                                     [plan, cgroups = driver->parts().launch.cgroups]() -> Result<Lowered> {
+                                         const auto seen = TRY(look(plan, cgroups));
+                                         return lower(plan, seen);
+                                     }));
+    if (!guest->running) co_return Result<>{};
+    running.plan = std::move(plan);
+    running.caps = caps;
+    running.process->lowered = std::move(lowered);
+    co_return Result<>{};
+}
+
+std::optional<Status> status_in(const boost::json::value& answer, const Status& known) {
+    const auto* members = answer.if_object();
+    const auto* text = members ? members->if_contains("status") : nullptr;
+    if (!text || !text->is_string()) return std::nullopt;
+    const std::string_view is = text->get_string();
+    if (is == "running") return known.state == State::running ? known : Status{RunningReason::unknown};
+    if (is == "suspended") return Status{State::pm_suspended, 0};
+    if (is == "guest-panicked") return Status{CrashedReason::panicked};
+    if (is == "shutdown") return Status{ShutdownReason::unknown};
+    if (is == "io-error") return Status{PausedReason::io_error};
+    if (is == "watchdog") return Status{PausedReason::watchdog};
+    return known.state == State::paused ? known : Status{PausedReason::unknown};
+}
+
+bool is_prelaunch(const boost::json::value& answer) {
+    const auto* members = answer.if_object();
+    const auto* text = members ? members->if_contains("status") : nullptr;
+    return text && text->is_string() && text->get_string() == "prelaunch";
+}
+
+/// Speaks to QEMU again. Whatever fails: the guest runs on, and can be destroyed.
+Task<void> find_monitor(Driver* driver, std::shared_ptr<Guest> guest, bool was_starting) {
+    auto monitor =
+        co_await Monitor::connect(guest->running->plan.paths.monitor, monitor_hooks(*driver, guest), 10s);
+    if (!guest->running) co_return;
+    if (!monitor) {
+        complain("the monitor of '" + guest->name + "' cannot be reached", monitor.error());
+        co_return;
+    }
+    guest->running->monitor = *monitor;
+    auto answer = co_await (*monitor)->execute("query-status");
+    if (!guest->running || !answer) co_return;
+    if (was_starting && is_prelaunch(*answer)) {
+        // The old daemon died before it told this QEMU to run: no client was promised this guest.
+        guest->running->off_because = ShutoffReason::failed;
+        (void)send_signal(guest->running->process->pidfd, SIGKILL); // it may be gone; watch() does the rest
+        co_return;
+    }
+    if (const auto now = status_in(*answer, guest->status)) guest->become(*now);
+    // The guest powered off while nobody listened: what should have followed then, follows now.
+    if (guest->status.state == State::shutdown) {
+        guest->become(RunningReason::unknown);
+        happened(*driver, guest, Happened::qmp_shutdown);
+    }
+    save_status(*driver, guest);
+}
+
+/// What is known without asking anybody: enough to list, show and destroy the guest.
+Result<std::shared_ptr<Guest>> adopted(Driver& driver, Found& found) {
+    const auto& status = *found.status;
+    auto live = TRY(read_domain(status.domain_xml, xml::Flavour::status));
+    const auto paths = launch_paths(driver.folders(), live, status.reserved.id);
+    const auto domain = std::make_shared<const Domain>(std::move(live));
+    const auto guest = guest_of(driver, found, domain);
+    if (guest->active()) return fail(Code::internal, tr("two status files claim domain '{0}'", guest->name));
+    ++guest->run;
+    guest->live = domain;
+    guest->running = std::make_unique<Running>();
+    auto& running = *guest->running;
+    running.id = status.reserved.id;
+    running.reserved = status.reserved;
+    running.plan.name = guest->name;
+    running.plan.id = running.id;
+    running.plan.paths = paths;
+    if (!status.monitor.empty()) running.plan.paths.monitor = status.monitor;
+    running.plan.confinement.mount_namespace = status.mount_namespace;
+    running.ptys = status.ptys;
+    running.fake_reboot = status.fake_reboot;
+    running.start_paused = status.start_paused;
+    running.starting = false; // watch() is to clean up, whatever happens
+    for (const auto& [index, thread] : status.vcpus) running.vcpus.push_back({.index = index, .tid = thread});
+    running.process = std::make_shared<Launched>();
+    running.process->process = found.journal.process;
+    running.process->pidfd = std::move(found.pidfd);
+    running.process->undo = found.journal.undo;
+    running.pid = found.journal.process.pid;
+    guest->taints = status.taints;
+    guest->deprecations = status.deprecations;
+    guest->status = status.status;
+    take(driver, running.reserved);
+    return guest;
+}
+
+} // namespace
+
+Task<void> reconnect_all(Driver& driver) {
+    const auto all =
+        co_await offload(driver.workers(), [folders = driver.folders()] { return found_on_disk(folders); });
+    std::vector<std::pair<std::shared_ptr<Guest>, bool>> guests; ///< and whether it was being started
+    for (const auto& found : all) {
+        const bool alive = found->pidfd && found->journal.boot_id == driver.parts().boot;
+        if (alive && found->status_unreadable) continue; // it may be a guest that runs: left alone
+        if (alive && found->status) {
+            auto guest = adopted(driver, *found);
+            if (guest) {
+                boost::asio::co_spawn(driver.executor(), watch(driver, *guest), boost::asio::detached);
+                guests.emplace_back(*guest, found->status->starting);
+            } else
+                complain("taking over '" + found->journal.name + "' (its QEMU is left alone)", guest.error());
+            continue;
+        }
+        log(LogLevel::info, "cleaning up after '" + found->journal.name + "'");
+        co_await offload(driver.workers(), [folders = driver.folders(), found, boot = driver.parts().boot] {
+            clean_up(folders, *found, boot);
+            return true;
+        });
+    }
+    for (const auto& [guest, was_starting] : guests) {
+        co_await find_monitor(&driver, guest, was_starting);
+        if (!guest->running) continue;
+        if (auto planned = co_await plan_again(&driver, guest); !planned)
+            complain("planning '" + guest->name + "' again: its confinement cannot be shown",
+                     planned.error());
+    }
+}
+
+} // namespace cloister

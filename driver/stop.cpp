@@ -1,0 +1,339 @@
+#include "driver/stop.hpp"
+
+#include "conf/base/tr.hpp"
+#include "conf/domain/domain_xml.hpp"
+#include "driver/domain_log.hpp"
+#include "driver/guest.hpp"
+#include "driver/launched.hpp"
+#include "driver/log.hpp"
+#include "driver/offload.hpp"
+#include "driver/parts.hpp"
+#include "driver/qmp/client.hpp"
+#include "driver/reserve.hpp"
+#include "driver/store/files.hpp"
+#include "driver/store/journal.hpp"
+#include "driver/store/status.hpp"
+
+#include <boost/asio/as_tuple.hpp>
+#include <boost/asio/co_spawn.hpp>
+#include <boost/asio/detached.hpp>
+#include <boost/asio/posix/stream_descriptor.hpp>
+#include <cerrno>
+#include <csignal>
+#include <fmt/core.h>
+#include <fstream>
+
+namespace cloister {
+
+using namespace std::chrono_literals;
+
+namespace {
+
+Want wanted(std::optional<LifecycleAction> action, LifecycleAction otherwise) {
+    switch (action.value_or(otherwise)) {
+    case LifecycleAction::destroy: return Want::destroy;
+    case LifecycleAction::restart: return Want::restart;
+    case LifecycleAction::rename_restart: return Want::rename_restart;
+    case LifecycleAction::preserve: return Want::preserve;
+    case LifecycleAction::coredump_destroy: return Want::coredump_destroy;
+    case LifecycleAction::coredump_restart: return Want::coredump_restart;
+    }
+    return Want::destroy;
+}
+
+Situation situation(const Guest& guest) {
+    const auto& running = *guest.running;
+    const auto& domain = *guest.current();
+    return {.status = guest.status,
+            .starting = running.starting,
+            .fake_reboot = running.fake_reboot,
+            .destroying = running.destroying,
+            .shutdown_seen = running.shutdown_seen,
+            .paused_because = running.paused_because,
+            .running_because = running.running_because,
+            .on_poweroff = wanted(domain.on_poweroff, LifecycleAction::destroy),
+            .on_crash = wanted(domain.on_crash, LifecycleAction::destroy)};
+}
+
+/// Stopped by a signal or a tracer: it cannot act on SIGTERM. Source: proc(5).
+bool cannot_listen(pid_t pid) {
+    std::ifstream stat("/proc/" + std::to_string(pid) + "/stat");
+    std::string text;
+    std::getline(stat, text);
+    const auto at = text.rfind(") ");
+    return at != std::string::npos && at + 2 < text.size() && (text[at + 2] == 'T' || text[at + 2] == 't');
+}
+
+bool over(const Guest& guest, std::uint64_t run) {
+    return guest.run != run || !guest.running || guest.running->exited;
+}
+
+/// SIGTERM lets QEMU flush its disks; SIGKILL comes when that leads to nothing.
+Task<void> end_process(std::shared_ptr<Guest> guest, Graceful graceful) {
+    const auto run = guest->run;
+    const auto process = guest->running->process;
+    const auto signal = [&](int which) {
+        if (auto sent = send_signal(process->pidfd, which); !sent)
+            log(LogLevel::error, "cannot end '" + guest->name + "': " + full_text(sent.error()));
+    };
+    if (graceful == Graceful::no && cannot_listen(process->process.pid)) {
+        signal(SIGKILL);
+        co_return;
+    }
+    signal(SIGTERM);
+    if (graceful == Graceful::yes) co_return;
+    // QEMU's main loop answers SIGTERM with SHUTDOWN at once; a hung one never does.
+    const auto heard =
+        co_await guest->wait_until([&] { return over(*guest, run) || guest->running->shutdown_seen; }, 3s);
+    if (heard && co_await guest->wait_until([&] { return over(*guest, run); }, 10s)) co_return;
+    log(LogLevel::warning, fmt::format("'{}' does not end on SIGTERM: SIGKILL", guest->name));
+    signal(SIGKILL);
+}
+
+/// What on_reboot and a reboot call come down to: the guest starts again in the same QEMU.
+Task<void> start_again(Driver* driver, std::shared_ptr<Guest> guest) {
+    const auto run = guest->run;
+    auto turn = co_await guest->jobs.turn("reboot");
+    if (!turn || over(*guest, run) || !guest->running->monitor || guest->running->destroying) co_return;
+    const auto monitor = guest->running->monitor;
+    auto reset = co_await monitor->execute("system_reset");
+    if (over(*guest, run)) co_return;
+    guest->running->shutdown_seen = guest->running->fake_reboot = false;
+    guest->running->running_because = RunningReason::booted;
+    auto continued = reset ? co_await monitor->execute("cont") : std::move(reset);
+    if (over(*guest, run)) co_return;
+    if (!continued) {
+        log(LogLevel::error,
+            fmt::format("cannot restart '{}': {}", guest->name, full_text(continued.error())));
+        co_await end_process(guest, Graceful::no);
+        co_return;
+    }
+    if (guest->status.state == State::crashed) guest->become(RunningReason::crashed);
+    save_status(*driver, guest);
+}
+
+Task<void> write_status(Driver* driver, std::shared_ptr<Guest> guest) {
+    const auto run = guest->run;
+    do {
+        guest->running->save_again = false;
+        auto saved = co_await offload(
+            driver->workers(),
+            [path = store::status_path(driver->folders().runtime, guest->name), file = status_file(*guest)] {
+                auto text = store::printed(file);
+                return text ? store::write_volatile(path, *text)
+                            : Result<>(std::unexpected(std::move(text).error()));
+            });
+        if (!saved)
+            log(LogLevel::error,
+                fmt::format("cannot save the status of '{}': {}", guest->name, full_text(saved.error())));
+        if (guest->run != run || !guest->running) co_return;
+    } while (guest->running->save_again && !guest->running->stopping);
+    guest->running->saving = false;
+    guest->changed();
+}
+
+/// What other running guests use too: its owner is not given back yet.
+std::vector<std::string> in_use_by_others(Driver& driver, const Guest& guest) {
+    std::vector<std::string> out;
+    for (const auto& other : driver.registry().all()) {
+        if (other.get() == &guest || !other->running) continue;
+        for (const auto& grant : other->running->plan.grants) out.push_back(grant.path);
+    }
+    return out;
+}
+
+bool uses(const Guest& guest, const Op& op) {
+    const auto* chown = std::get_if<Chown>(&op);
+    if (!chown || !guest.running) return false;
+    for (const auto& grant : guest.running->plan.grants)
+        if (grant.path == chown->path) return true;
+    return false;
+}
+
+/// Ownership that could not be given back yet: the next guest that uses the file does it when it stops.
+Task<void> hand_over(Driver* driver, std::vector<Op> ops) {
+    for (const auto& op : ops)
+        for (const auto& other : driver->registry().all()) {
+            if (!uses(*other, op) || !other->running->process) continue;
+            other->running->process->undo.push_back(op);
+            auto saved =
+                co_await offload(driver->workers(), [folder = driver->folders().undo,
+                                                     journal = journal_of(*other, driver->parts().boot)] {
+                    return store::save_journal(folder, journal);
+                });
+            if (!saved) log(LogLevel::error, "cannot save the undo journal: " + full_text(saved.error()));
+            break;
+        }
+}
+
+struct Remains {
+    std::vector<Op> undo{};
+    std::vector<std::string> in_use{};
+    std::string name{}, log{}, status{}, pid_file{}, undo_folder{}, reason{};
+};
+
+/// Runs on a worker. What could not be taken back stays in the journal for the next start of the daemon.
+Result<std::vector<Op>> give_back_host(const Remains& what) {
+    (void)store::append_file(what.log,
+                             log_line(std::chrono::system_clock::now(), // a full disk must not keep a guest
+                                      "shutting down, reason=" + what.reason));
+    auto left = release(what.undo, what.in_use);
+    if (left) (void)store::remove_journal(what.undo_folder, what.name); // replaying it again does no harm
+    (void)store::remove_file(what.status);                              // likewise: its process is gone
+    (void)store::remove_file(what.pid_file);
+    return left;
+}
+
+} // namespace
+
+store::StatusFile status_file(const Guest& guest) {
+    const auto& running = *guest.running;
+    store::StatusFile out{.status = guest.status,
+                          .process = running.process ? running.process->process : ProcessId{},
+                          .monitor = running.plan.paths.monitor,
+                          .mount_namespace = running.plan.confinement.mount_namespace,
+                          .taints = guest.taints,
+                          .deprecations = guest.deprecations,
+                          .fake_reboot = running.fake_reboot,
+                          .state_dir = running.plan.paths.state_dir,
+                          .channel_dir = running.plan.paths.channel_dir,
+                          .reserved = running.reserved,
+                          .ptys = running.ptys,
+                          .start_paused = running.start_paused,
+                          .starting = running.starting};
+    for (const auto& vcpu : running.vcpus) out.vcpus.emplace_back(vcpu.index, vcpu.tid);
+    if (guest.live)
+        out.domain_xml = print_domain(*guest.live, {.flavour = xml::Flavour::status, .secure = true});
+    return out;
+}
+
+store::JournalFile journal_of(const Guest& guest, const std::string& boot) {
+    const auto& process = *guest.running->process;
+    return {.name = guest.name,
+            .uuid = guest.uuid,
+            .boot_id = boot,
+            .process = process.process,
+            .undo = process.undo};
+}
+
+void emit_life(Driver& driver, const Guest& guest, LifeNote note) {
+    driver.events().emit(event::Lifecycle{guest.ref(), note});
+}
+
+void save_status(Driver& driver, const std::shared_ptr<Guest>& guest) {
+    if (!guest->running || guest->running->stopping || !guest->live) return;
+    if (guest->running->saving) {
+        guest->running->save_again = true;
+        return;
+    }
+    guest->running->saving = true;
+    boost::asio::co_spawn(driver.executor(), write_status(&driver, guest), boost::asio::detached);
+}
+
+void happened(Driver& driver, const std::shared_ptr<Guest>& guest, Happened what) {
+    if (!guest->running || guest->running->exited) return;
+    auto& running = *guest->running;
+    const auto before = guest->status;
+    const auto next = step(situation(*guest), what);
+    if (what == Happened::qmp_shutdown || what == Happened::qmp_shutdown_by_guest ||
+        what == Happened::qmp_shutdown_by_host)
+        running.shutdown_seen = true;
+    if (next.reboot_event) running.fake_reboot = false;
+    guest->become(next.status);
+    if (next.status != before) { // what was prepared has been used
+        running.paused_because = PausedReason::unknown;
+        running.running_because = RunningReason::unpaused;
+    }
+    for (const auto& note : next.notes) emit_life(driver, *guest, note);
+    if (next.reboot_event) driver.events().emit(event::Reboot{guest->ref()});
+    if (next.save_status) save_status(driver, guest);
+    if (next.kill)
+        boost::asio::co_spawn(driver.executor(), end_process(guest, Graceful::no), boost::asio::detached);
+    if (next.reset_and_continue)
+        boost::asio::co_spawn(driver.executor(), start_again(&driver, guest), boost::asio::detached);
+    guest->changed();
+}
+
+Task<Result<>> destroy(Driver& driver, std::shared_ptr<Guest> guest, Graceful graceful) {
+    const auto not_running = [] {
+        auto refusal = fail(Code::operation_invalid, tr("domain is not running"));
+        refusal.error().domain = ErrorDomain::domain;
+        return refusal;
+    };
+    if (!guest->active()) co_return not_running();
+    const auto run = guest->run;
+    const bool first = !guest->running->destroying;
+    guest->running->destroying = true;
+    guest->jobs.interrupt(not_running().error());
+    const auto pid = guest->running->pid;
+    if (first && guest->running->process && !guest->running->exited)
+        boost::asio::co_spawn(driver.executor(), end_process(guest, graceful), boost::asio::detached);
+    const auto patience = graceful == Graceful::yes ? 15s : 60s;
+    if (co_await guest->wait_until([&] { return guest->finished >= run; }, patience)) co_return Result<>{};
+    if (guest->running) guest->running->destroying = false;
+    co_return std::unexpected(system_error(
+        EBUSY, graceful == Graceful::yes ? tr("Failed to terminate process {0} with SIGTERM", pid)
+                                         : tr("Failed to terminate process {0} with SIGKILL", pid)));
+}
+
+Task<void> release_guest(Driver& driver, std::shared_ptr<Guest> guest, Status off) {
+    auto& running = *guest->running;
+    running.stopping = true;
+    if (running.monitor)
+        running.monitor->close(
+            Error{.code = Code::operation_failed, .message = tr("guest unexpectedly quit")});
+    for (auto& [alias, pipe] : running.consoles) pipe->finish({});
+    co_await guest->wait_until([&] { return !running.saving; },
+                               10s); // or it would come back after its removal
+    Remains remains{.in_use = in_use_by_others(driver, *guest),
+                    .name = guest->name,
+                    .log = running.plan.paths.log,
+                    .status = store::status_path(driver.folders().runtime, guest->name),
+                    .pid_file = driver.folders().runtime + "/" + guest->name + ".pid",
+                    .undo_folder = driver.folders().undo,
+                    .reason = std::string(reason_text(off))};
+    if (running.process) remains.undo = running.process->undo;
+    auto left = co_await offload(driver.workers(),
+                                 [remains = std::move(remains)] { return give_back_host(remains); });
+    if (!left)
+        log(LogLevel::error, fmt::format("not everything of '{}' could be taken back: {}", guest->name,
+                                         full_text(left.error())));
+    give_back(driver, running.reserved);
+    guest->running.reset();
+    guest->live.reset();
+    guest->taints.clear();
+    guest->deprecations.clear();
+    guest->updated = false;
+    guest->become(off);
+    if (left && !left->empty()) co_await hand_over(&driver, std::move(*left));
+}
+
+Task<void> watch(Driver& driver, std::shared_ptr<Guest> guest) {
+    const auto run = guest->run;
+    const auto process = guest->running->process;
+    boost::asio::posix::stream_descriptor ended(driver.executor(), process->pidfd.copy().release());
+    (void)co_await ended.async_wait(
+        boost::asio::posix::stream_descriptor::wait_read, // it can only become readable
+        boost::asio::as_tuple(boost::asio::use_awaitable));
+    (void)wait_exit(process->pidfd, 0ms); // reaps a child
+    if (guest->run != run || !guest->running) co_return;
+    // QEMU's last words may still be under way.
+    if (const auto monitor = guest->running->monitor)
+        (void)co_await guest->wait_until([&] { return monitor->closed(); }, 1s); // then without them
+    if (guest->run != run || !guest->running) co_return;
+    guest->running->exited = true;
+    guest->changed();
+    if (guest->running->starting) co_return; // launch() takes back what it did
+    auto next = step(situation(*guest), Happened::process_gone);
+    if (guest->running->off_because) next.status = *guest->running->off_because;
+    co_await release_guest(driver, guest, next.status);
+    for (const auto& note : next.notes) emit_life(driver, *guest, note);
+    if (!guest->persistent && !guest->removed) {
+        guest->removed = true;
+        driver.registry().remove(*guest);
+    }
+    guest->finished = run;
+    guest->changed();
+}
+
+} // namespace cloister
