@@ -94,16 +94,6 @@ struct KernelWork {
     std::string pid_file{};
 };
 
-/// The inverses told so far, on disk before the host is touched.
-struct JournalWriter {
-    std::string folder;
-    store::JournalFile file;
-    Result<> operator()(const std::vector<Op>& newest) {
-        file.undo.insert(file.undo.begin(), newest.begin(), newest.end());
-        return store::save_journal(folder, file);
-    }
-};
-
 LogHeader with_host(LogHeader header) {
     utsname host{};
     if (::uname(&host) == 0) {
@@ -113,13 +103,12 @@ LogHeader with_host(LogHeader header) {
     return header;
 }
 
-Result<> run_steps(Launch& launch, const KernelWork& work, JournalWriter& journal) {
+Result<> run_steps(Launch& launch, const KernelWork& work, store::JournalWriter& journal) {
     TRY(store::append_file(
         work.plan.paths.log,
         log_header(std::chrono::system_clock::now(), with_host(work.header), work.plan, launch.argv())));
     TRY(at_step(launch.spawn(), "starting the launch helper"));
-    journal.file.process = launch.process();
-    TRY(journal({}));
+    TRY(journal.add(launch.process())); // before the go byte: what exists can be found again
     TRY(store::write_volatile(work.pid_file, fmt::format("{}\n", launch.process().pid), 0644));
     TRY(at_step(launch.confine(), "confining"));
     return at_step(launch.exec(), "executing QEMU");
@@ -131,9 +120,9 @@ Result<std::shared_ptr<Launched>> launched(const KernelWork& work) {
     for (const auto& file : work.forget) TRY(store::remove_file(file));
     auto out = std::make_shared<Launched>();
     out->log_start = store::size_of(work.plan.paths.log);
-    JournalWriter journal{work.undo_folder, work.journal};
+    auto journal = TRY(store::JournalWriter::create(work.undo_folder, work.journal));
     auto launch = Launch::prepare(work.plan, work.environment,
-                                  [&](const std::vector<Op>& ops) { return journal(ops); });
+                                  [&](const std::vector<Op>& ops) { return journal.add(ops); });
     if (!launch) {
         (void)store::remove_journal(work.undo_folder, work.journal.name); // all is taken back already
         return std::unexpected(std::move(launch).error().during("preparing the host"));

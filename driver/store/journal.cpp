@@ -8,6 +8,9 @@
 #include <boost/json/parse.hpp>
 #include <boost/json/serialize.hpp>
 #include <boost/json/value.hpp>
+#include <cerrno>
+#include <fcntl.h>
+#include <unistd.h>
 
 namespace cloister::store {
 
@@ -30,45 +33,109 @@ std::unexpected<Error> not_ours(const std::string& path, std::string_view why) {
     return fail(Code::internal, tr("'{0}' is no undo journal: {1}", path, why));
 }
 
+std::string head_line(const JournalFile& journal) {
+    return json::serialize(json::object{
+               {"name", journal.name}, {"uuid", printed(journal.uuid)}, {"boot_id", journal.boot_id}}) +
+           "\n";
+}
+std::string process_line(const ProcessId& process) {
+    return json::serialize(json::object{{"process", to_json(process)}}) + "\n";
+}
+std::string undo_line(const std::vector<Op>& newest) {
+    return json::serialize(json::object{{"undo", to_json(newest)}}) + "\n";
+}
+
+std::string whole(const JournalFile& journal) {
+    auto out = head_line(journal);
+    if (journal.process.pid > 0) out += process_line(journal.process);
+    if (!journal.undo.empty()) out += undo_line(journal.undo);
+    return out;
+}
+
+bool lasts(const std::vector<Op>& ops) { return std::any_of(ops.begin(), ops.end(), outlives_power); }
+
+Result<> read_head(const json::object& head, JournalFile& out, const std::string& path) {
+    const auto text_of = [&](const char* key) -> std::optional<std::string> {
+        const auto* member = head.if_contains(key);
+        if (!member || !member->is_string()) return std::nullopt;
+        return std::string(member->get_string());
+    };
+    const auto name = text_of("name"), uuid = text_of("uuid"), boot = text_of("boot_id");
+    const auto parsed = uuid ? parse_uuid(*uuid) : std::nullopt;
+    if (!name || !parsed || !boot) return not_ours(path, "its first line does not say whose it is");
+    out.name = *name;
+    out.uuid = *parsed;
+    out.boot_id = *boot;
+    return {};
+}
+
+Result<> read_line(const json::object& line, JournalFile& out, const std::string& path) {
+    if (const auto* process = line.if_contains("process")) {
+        out.process = TRY(process_from_json(*process));
+        return {};
+    }
+    const auto* undo = line.if_contains("undo");
+    if (!undo) return not_ours(path, "a line is neither process nor undo");
+    auto newest = TRY(ops_from_json(*undo));
+    out.undo.insert(out.undo.begin(), std::move_iterator(newest.begin()), std::move_iterator(newest.end()));
+    return {};
+}
+
 } // namespace
 
 std::string journal_path(const std::string& folder, const std::string& name) {
     return folder + "/" + name + ".json";
 }
 
+Result<JournalWriter> JournalWriter::create(const std::string& folder, const JournalFile& start) {
+    auto path = journal_path(folder, start.name);
+    TRY(remove_file(path));
+    const int fd =
+        ::open(path.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_APPEND | O_NOFOLLOW | O_CLOEXEC, 0600);
+    if (fd < 0) return std::unexpected(system_error(errno, tr("cannot create '{0}'", path)));
+    JournalWriter out(std::move(path), fd);
+    TRY(out.line(whole(start), lasts(start.undo)));
+    return out;
+}
+
+JournalWriter::~JournalWriter() {
+    if (fd_ >= 0) ::close(fd_);
+}
+
+Result<> JournalWriter::line(const std::string& text, bool must_last) {
+    // fsync and not fdatasync: the name of a new file is on disk with it, too.
+    if (::write(fd_, text.data(), text.size()) != static_cast<ssize_t>(text.size()) ||
+        (must_last && ::fsync(fd_) < 0))
+        return std::unexpected(system_error(errno, tr("cannot write '{0}'", path_)));
+    return {};
+}
+
+Result<> JournalWriter::add(const std::vector<Op>& newest) {
+    return newest.empty() ? Result<>{} : line(undo_line(newest), lasts(newest));
+}
+Result<> JournalWriter::add(const ProcessId& process) { return line(process_line(process), false); }
+
 Result<> save_journal(const std::string& folder, const JournalFile& journal) {
-    json::object out{{"name", journal.name},
-                     {"uuid", printed(journal.uuid)},
-                     {"boot_id", journal.boot_id},
-                     {"process", to_json(journal.process)},
-                     {"undo", to_json(journal.undo)}};
     const auto path = journal_path(folder, journal.name);
-    const auto text = json::serialize(out) + "\n";
-    const bool lasts = std::any_of(journal.undo.begin(), journal.undo.end(), outlives_power);
-    return lasts ? write_file(path, text) : write_volatile(path, text);
+    return lasts(journal.undo) ? write_file(path, whole(journal)) : write_volatile(path, whole(journal));
 }
 
 Result<JournalFile> load_journal(const std::string& path) {
     const auto text = TRY(read_file(path));
-    boost::system::error_code bad;
-    const auto value = json::parse(text, bad);
-    if (bad) return not_ours(path, bad.message());
-    const auto* members = value.if_object();
-    if (!members) return not_ours(path, "no object");
-    const auto text_of = [&](const char* key) -> std::optional<std::string> {
-        const auto* member = members->if_contains(key);
-        if (!member || !member->is_string()) return std::nullopt;
-        return std::string(member->get_string());
-    };
-    const auto name = text_of("name"), uuid = text_of("uuid"), boot = text_of("boot_id");
-    const auto parsed = uuid ? parse_uuid(*uuid) : std::nullopt;
-    const auto *process = members->if_contains("process"), *undo = members->if_contains("undo");
-    if (!name || !parsed || !boot || !process || !undo) return not_ours(path, "a member is missing");
-    return JournalFile{.name = *name,
-                       .uuid = *parsed,
-                       .boot_id = *boot,
-                       .process = TRY(process_from_json(*process)),
-                       .undo = TRY(ops_from_json(*undo))};
+    JournalFile out;
+    bool first = true;
+    for (std::size_t at = 0; at < text.size();) {
+        const auto end = text.find('\n', at);
+        if (end == std::string::npos) break; // cut off by a crash, before anything was done
+        boost::system::error_code bad;
+        const auto value = json::parse(std::string_view(text).substr(at, end - at), bad);
+        if (bad || !value.is_object()) return not_ours(path, bad ? bad.message() : "a line is no object");
+        TRY(first ? read_head(value.get_object(), out, path) : read_line(value.get_object(), out, path));
+        first = false;
+        at = end + 1;
+    }
+    if (first) return not_ours(path, "it is empty");
+    return out;
 }
 
 Result<> remove_journal(const std::string& folder, const std::string& name) {

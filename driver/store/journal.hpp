@@ -1,5 +1,6 @@
 /// The undo journal of one launch: the inverses of everything done to the host for a guest, on disk before it
-/// is done. One file per guest below folders.undo. Blocking: run on a worker.
+/// is done. One file per guest below folders.undo, one JSON object a line: who it is, then what to undo, as
+/// it comes. A line that a crash cut off was never acted on. Blocking: run on a worker.
 #pragma once
 
 #include "conf/base/result.hpp"
@@ -7,6 +8,7 @@
 #include "security/op.hpp"
 
 #include <string>
+#include <utility>
 #include <vector>
 
 namespace cloister::store {
@@ -21,7 +23,29 @@ struct JournalFile {
 };
 
 std::string journal_path(const std::string& folder, const std::string& name);
-/// Waits for the disk only when `undo` holds what outlives a reboot (owners and modes of files).
+
+/// Writes a journal while a launch goes on. Waits for the disk only when what is added outlives a power cut
+/// (owners and modes of files): everything else is gone then anyway, and a crash of the daemon loses nothing.
+class JournalWriter {
+public:
+    /// Replaces the journal of that name.
+    static Result<JournalWriter> create(const std::string& folder, const JournalFile& start);
+    /// `newest` go before everything added so far.
+    Result<> add(const std::vector<Op>& newest);
+    Result<> add(const ProcessId& process);
+
+    JournalWriter(JournalWriter&& other) noexcept
+        : path_(std::move(other.path_)), fd_(std::exchange(other.fd_, -1)) {}
+    ~JournalWriter();
+
+private:
+    JournalWriter(std::string path, int fd) : path_(std::move(path)), fd_(fd) {}
+    Result<> line(const std::string& text, bool lasts);
+    std::string path_;
+    int fd_;
+};
+
+/// Replaces the journal as a whole.
 Result<> save_journal(const std::string& folder, const JournalFile& journal);
 /// Errors: internal when the file is not one of ours: it is executed as root, so nothing is guessed.
 Result<JournalFile> load_journal(const std::string& path);

@@ -1,5 +1,7 @@
 #include "driver/store/definitions.hpp"
 #include "driver/store/files.hpp"
+#include "driver/store/journal.hpp"
+#include "driver/store/status.hpp"
 
 #include <climits>
 #include <cstdlib>
@@ -82,6 +84,53 @@ TEST(Store, TheTailOfALogStartsAtALine) {
     ASSERT_TRUE(store::append_file(log, "first line\nsecond\n"));
     EXPECT_EQ(store::tail(log, from, 1000), "first line\nsecond\n");
     EXPECT_EQ(store::tail(log, from, 10), "second\n");
+}
+
+TEST(Store, AJournalReadsBackNewestFirstAlsoWhenACrashCutItsLastLine) {
+    const Scratch scratch;
+    const store::JournalFile start{.name = "vm", .uuid = Uuid{{1}}, .boot_id = "boot"};
+    const Op folder = RemoveDirectory{"/var/lib/x"}, tap = RemoveTap{"vnet0"};
+    const Op owner = Chown{.path = "/a", .id = {1, 2}, .owner = {0, 0}, .was = {64055, 64055}};
+    {
+        auto journal = store::JournalWriter::create(scratch.path, start).value();
+        ASSERT_TRUE(journal.add({folder}));
+        ASSERT_TRUE(journal.add(ProcessId{.pid = 7, .start_time = 8, .boot_id = "boot"}));
+        ASSERT_TRUE(journal.add({owner, tap}));
+    }
+    const auto path = store::journal_path(scratch.path, "vm");
+    ASSERT_TRUE(store::append_file(path, "{\"undo\":[{\"op\":\"remo"));
+    const auto read = store::load_journal(path).value();
+    EXPECT_EQ(read.process.pid, 7);
+    EXPECT_EQ(read.undo, (std::vector<Op>{owner, tap, folder}));
+    EXPECT_EQ(store::lasting(read.undo), (std::vector<Op>{owner, folder}));
+}
+
+TEST(Store, AForeignJournalIsNotGuessedAt) {
+    const Scratch scratch;
+    ASSERT_TRUE(store::write_file(scratch.path + "/x.json", "{\"name\":\"vm\"}\n"));
+    EXPECT_FALSE(store::load_journal(scratch.path + "/x.json"));
+}
+
+TEST(Store, AStatusFileReadsBack) {
+    const store::StatusFile file{.status = PausedReason::user,
+                                 .process = {.pid = 42, .start_time = 99, .boot_id = "boot"},
+                                 .monitor = "/run/m.sock",
+                                 .taints = {"custom-argv"},
+                                 .vcpus = {{0, 43}, {1, 44}},
+                                 .device_aliases = {"net0"},
+                                 .fake_reboot = true,
+                                 .state_dir = "/var/lib/s",
+                                 .channel_dir = "/var/lib/c",
+                                 .reserved = {.id = 3,
+                                              .taps = {"vnet0", "vnet1"},
+                                              .display_ports = {5900},
+                                              .mcs = "c1,c2",
+                                              .random = {1, 255}},
+                                 .ptys = {{"charserial0", "/dev/pts/4"}},
+                                 .start_paused = true,
+                                 .domain_xml =
+                                     "<domain type='qemu' id='3'>\n  <name>a &amp; b</name>\n</domain>\n"};
+    EXPECT_EQ(store::parsed_status(store::printed(file).value()).value(), file);
 }
 
 /// Needs root: a tmpfs of its own, in a mount namespace of a child.
