@@ -1,7 +1,6 @@
 #include "driver/device/channel.hpp"
 
 #include "conf/base/tr.hpp"
-#include "driver/device/address_props.hpp"
 #include "driver/device/chardev.hpp"
 
 #include <boost/json/value.hpp>
@@ -77,7 +76,7 @@ template <> Result<DevicePlan> plan<Channel>(const Channel& channel, const PlanC
         return out;
     }
     boost::json::object props{{"driver", "virtserialport"}};
-    TRY(add_address(props, channel.info, context.domain));
+    add_port(props, channel.info, context.domain);
     props["chardev"] = "char" + id;
     props["id"] = id;
     if (const auto* target = virtio_of(channel); target && target->name) props["name"] = *target->name;

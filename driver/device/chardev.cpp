@@ -2,6 +2,7 @@
 
 #include "conf/base/overload.hpp"
 #include "conf/base/tr.hpp"
+#include "driver/device/address_props.hpp"
 #include "driver/device/tls.hpp"
 
 #include <boost/json/value.hpp>
@@ -198,6 +199,15 @@ Result<KeyValues> chardev_item(Builder& b, const Chardev& chardev) {
 std::string id_of(const DeviceInfo& info, std::string_view prefix, unsigned index) {
     if (info.alias) return info.alias->name;
     return std::string(prefix) + std::to_string(index);
+}
+
+void add_port(boost::json::object& props, const DeviceInfo& info, const Domain& domain) {
+    const auto* port = address_of<VirtioSerialAddress>(info);
+    if (!port) return;
+    const auto controller =
+        controller_id(domain, ControllerType::virtio_serial, port->controller.value_or(0));
+    props["bus"] = controller + "." + std::to_string(port->bus.value_or(0));
+    props["nr"] = port->port.value_or(0);
 }
 
 std::vector<LabelOverride> overrides_of(const std::vector<DeviceSecLabel>& seclabels) {

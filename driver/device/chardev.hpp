@@ -4,6 +4,8 @@
 #include "conf/part/chardev.hpp"
 #include "driver/device/device.hpp"
 
+#include <boost/json/object.hpp>
+
 namespace cloister {
 
 /// The alias, or the one that a device without aliases will get: PREFIX + index.
@@ -27,6 +29,9 @@ void complete_chardev(Chardev& chardev);
 /// Errors: xml, with libvirt's texts, for a source that lacks what its type needs.
 /// `may_lack_path`: of a UNIX socket whose path the daemon chooses (a virtio channel).
 Result<> check_chardev(const Chardev& chardev, bool may_lack_path = false);
+
+/// Adds the bus and number of a port on a virtio-serial controller, where the device has such an address.
+void add_port(boost::json::object& props, const DeviceInfo& info, const Domain& domain);
 
 /// A <seclabel> list as the layers read it.
 std::vector<LabelOverride> overrides_of(const std::vector<DeviceSecLabel>& seclabels);

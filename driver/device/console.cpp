@@ -1,5 +1,4 @@
 #include "conf/base/tr.hpp"
-#include "driver/device/address_props.hpp"
 #include "driver/device/chardev.hpp"
 
 #include <boost/json/value.hpp>
@@ -34,7 +33,7 @@ template <> Result<DevicePlan> plan<Console>(const Console& console, const PlanC
     TRY(add_chardev(out, console.chardev, console.log, {.alias = id, .why = why, .spice_name = "vdagent"},
                     context));
     boost::json::object props{{"driver", "virtconsole"}};
-    TRY(add_address(props, console.info, context.domain));
+    add_port(props, console.info, context.domain);
     props["chardev"] = "char" + id;
     props["id"] = id;
     out.items.push_back({"device", std::move(props), why});
