@@ -263,16 +263,15 @@ int main(int argc, char** argv) {
     wait_for(handshake::exec);
     // The context first: setting it asks for rights that end with the next steps.
     if (!script.selinux_exec.empty()) set_exec_context(script);
-    if (script.clear_capabilities) drop_bounding_set(script);
-    if (script.set_ids) change_ids(script);
-    // Without no_new_privs, loading a filter and entering a domain need the capabilities that are about to
-    // go.
     if (script.no_new_privs)
         must(::prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) == 0, Layer::caps, "set no_new_privs");
-    if (script.no_new_privs && script.clear_capabilities) set_capabilities(script);
+    // The domain and the filter before the ids: without no_new_privs they need capabilities. Neither of them
+    // stands in the way of what follows.
     if (script.landlock) enter_landlock_domain(script);
     if (!script.seccomp.empty()) load_filter(script);
-    if (!script.no_new_privs && script.clear_capabilities) set_capabilities(script);
+    if (script.clear_capabilities) drop_bounding_set(script);
+    if (script.set_ids) change_ids(script);
+    if (script.clear_capabilities) set_capabilities(script);
 
     ::umask(script.umask);
     auto words = pointers(script.argv), environment = pointers(script.env);

@@ -49,6 +49,7 @@ struct HostLook {
     int landlock_abi = 0;                 ///< 0: the kernel has none
     std::map<std::string, Owner> names{}; ///< owners written by name in label overrides
     std::uint32_t last_capability = 40;
+    std::uint64_t own_capabilities = ~std::uint64_t{0}; ///< what the daemon itself has to give
     bool operator==(const HostLook&) const = default;
 };
 

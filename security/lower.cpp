@@ -119,7 +119,11 @@ Result<> lower_script(const LaunchPlan& plan, const HostLook& look, std::vector<
     script.groups = plan.identity.groups;
     if (script.groups.empty()) script.groups.push_back(plan.identity.gid);
     script.last_capability = look.last_capability;
-    script.kept_capabilities = TRY(capability_bits(confinement.kept_capabilities, look.last_capability));
+    const auto kept = TRY(capability_bits(confinement.kept_capabilities, look.last_capability));
+    script.kept_capabilities = kept & look.own_capabilities;
+    if (script.kept_capabilities != kept)
+        out.notes.push_back(tr("capabilities: the daemon itself does not have {0}",
+                               capability_names(kept & ~look.own_capabilities, look.last_capability)));
     script.no_new_privs = confinement.no_new_privs;
     script.selinux_exec = plan.identity.process_context;
     if (confinement.landlock) {

@@ -10,15 +10,15 @@
 #include <fcntl.h>
 #include <memory>
 #include <poll.h>
-#include <sys/pidfd.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 namespace cloister {
 namespace {
 
 using Clock = std::chrono::steady_clock;
-constexpr std::chrono::seconds patience{5}; // for the last process of a group to be gone
+constexpr std::chrono::seconds patience{1}; // for the last process of a group to be gone
 
 std::vector<std::string> components(const std::string& path) {
     std::vector<std::string> out;
@@ -98,7 +98,7 @@ void wait_for_change(const std::string& folder, Clock::time_point deadline) {
         const auto processes = read_file(folder + "/cgroup.procs").value_or("");
         int pid = 0;
         std::from_chars(processes.data(), processes.data() + processes.size(), pid);
-        const Fd process(pid > 0 ? ::pidfd_open(pid, 0) : -1);
+        const Fd process(pid > 0 ? static_cast<int>(::syscall(SYS_pidfd_open, pid, 0)) : -1);
         if (process) {
             pollfd ended{process.n(), POLLIN, 0};
             (void)::poll(&ended, 1, left_ms(deadline)); // likewise

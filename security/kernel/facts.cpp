@@ -128,6 +128,29 @@ void threads_in(const std::string& group, std::set<std::int32_t>& out, int depth
     }
 }
 
+/// From the text: prlimit(2) on another's process needs CAP_SYS_RESOURCE even to read.
+std::map<int, std::pair<std::uint64_t, std::uint64_t>> limits_of(const std::string& folder) {
+    static constexpr std::array<std::pair<int, std::string_view>, 4> wanted{
+        {{RLIMIT_MEMLOCK, "Max locked memory"},
+         {RLIMIT_NPROC, "Max processes"},
+         {RLIMIT_NOFILE, "Max open files"},
+         {RLIMIT_CORE, "Max core file size"}}};
+    std::map<int, std::pair<std::uint64_t, std::uint64_t>> out;
+    std::istringstream lines(read_file(folder + "/limits").value_or(""));
+    for (std::string line; std::getline(lines, line);)
+        for (const auto& [resource, name] : wanted) {
+            if (!line.starts_with(name)) continue;
+            std::istringstream words(line.substr(name.size()));
+            std::string soft, hard;
+            words >> soft >> hard;
+            const auto value = [](const std::string& word) {
+                return word == "unlimited" ? ~std::uint64_t{0} : number<std::uint64_t>(word);
+            };
+            out[resource] = {value(soft), value(hard)};
+        }
+    return out;
+}
+
 std::optional<ino_t> inode_of(const std::string& path) {
     struct stat found{};
     if (::stat(path.c_str(), &found) < 0) return std::nullopt;
@@ -171,11 +194,7 @@ Result<ProcessFacts> process_facts(const ProcessId& process, const Lowered& lowe
             out.device_rules = list->rules;
             out.device_programs = list->programs;
         }
-    for (const int resource : {RLIMIT_MEMLOCK, RLIMIT_NPROC, RLIMIT_NOFILE, RLIMIT_CORE}) {
-        rlimit value{};
-        if (::prlimit(process.pid, static_cast<__rlimit_resource>(resource), nullptr, &value) == 0)
-            out.limits[resource] = {value.rlim_cur, value.rlim_max};
-    }
+    out.limits = limits_of(folder);
     for (const auto& name : names_in(folder + "/fd")) {
         std::array<char, PATH_MAX> target{};
         const auto size = ::readlink((folder + "/fd/" + name).c_str(), target.data(), target.size() - 1);

@@ -308,8 +308,11 @@ Result<> Launch::abandon() {
     }
     s.guest.reset();
     s.opened.clear();
+    s.null = {};
+    s.log = {};
     auto left = release(s.undo);
     if (!left) return std::unexpected(left.error());
+    s.helpers.clear(); // ended by the undo list
     s.undo.clear();
     return {};
 }

@@ -114,6 +114,9 @@ HostLook look_at(const std::vector<std::string>& paths, const std::vector<Grant>
     }
     const auto last = read_file("/proc/sys/kernel/cap_last_cap").value_or("40");
     std::from_chars(last.data(), last.data() + last.size(), out.last_capability);
+    const auto status = read_file("/proc/thread-self/status").value_or("");
+    if (const auto at = status.find("CapPrm:\t"); at != std::string::npos)
+        std::from_chars(status.data() + at + 8, status.data() + status.size(), out.own_capabilities, 16);
     return out;
 }
 

@@ -11,7 +11,6 @@
 #include <fcntl.h>
 #include <linux/sched.h>
 #include <poll.h>
-#include <sys/pidfd.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
 #include <thread>
@@ -202,7 +201,7 @@ Result<ProcessId> identify(std::int32_t pid) {
 
 Fd open_process(const ProcessId& process) {
     if (process.pid <= 0) return {};
-    Fd out(::pidfd_open(process.pid, 0));
+    Fd out(static_cast<int>(::syscall(SYS_pidfd_open, process.pid, 0)));
     if (!out) return {};
     const auto now = identify(process.pid); // after the open: from here the number cannot change hands unseen
     if (!now || *now != process) return {};
@@ -229,7 +228,7 @@ std::optional<ExitStatus> wait_exit(const Fd& pidfd, std::chrono::milliseconds p
 }
 
 Result<> send_signal(const Fd& pidfd, int signal) {
-    if (::pidfd_send_signal(pidfd.n(), signal, nullptr, 0) < 0 && errno != ESRCH)
+    if (::syscall(SYS_pidfd_send_signal, pidfd.n(), signal, nullptr, 0) < 0 && errno != ESRCH)
         return failed("send signal " + std::to_string(signal) + " to", "the process", Layer::none);
     return {};
 }
