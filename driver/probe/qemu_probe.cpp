@@ -13,7 +13,6 @@
 #include <boost/asio/as_tuple.hpp>
 #include <boost/asio/bind_cancellation_slot.hpp>
 #include <boost/asio/cancellation_signal.hpp>
-#include <boost/asio/detached.hpp>
 #include <boost/asio/posix/stream_descriptor.hpp>
 #include <boost/asio/steady_timer.hpp>
 #include <boost/asio/this_coro.hpp>
@@ -217,8 +216,9 @@ struct QemuProbe::State {
 
     static Task<Result<Conversation>> ask(std::shared_ptr<State> self, std::string path, bool kvm,
                                           bool whole) {
-        auto begun = co_await offload(self->workers,
-                                      [path, setup = self->setup, kvm] { return started(path, setup, kvm); });
+        // Named, not written into the call: g++ 12 can break the captures of a lambda inside a co_await.
+        auto start = [path, setup = self->setup, kvm] { return started(path, setup, kvm); };
+        auto begun = co_await offload(self->workers, std::move(start));
         if (!begun) {
             auto error = std::move(begun).error();
             co_return fail(Code::internal,
@@ -236,10 +236,11 @@ struct QemuProbe::State {
         } else {
             went = std::unexpected(std::move(monitor).error());
         }
-        co_await offload(self->workers, [asked] {
+        auto finish = [asked] {
             asked->end();
             return true;
-        });
+        };
+        co_await offload(self->workers, std::move(finish));
         if (went) co_return out;
         auto said = asked->printed();
         if (said.empty()) said = went.error().message;
@@ -261,14 +262,13 @@ struct QemuProbe::State {
             std::optional<QemuCaps> caps{};
         };
         const auto had = self->known.find(path);
-        auto looked = co_await offload(
-            self->workers,
-            [path, setup = self->setup,
-             old = had == self->known.end() ? std::string() : had->second.key]() -> Result<Looked> {
-                Looked out{.key = TRY(key_of(path, setup))};
-                if (out.key != old) out.caps = cached(setup, path, out.key);
-                return out;
-            });
+        const std::string old = had == self->known.end() ? std::string() : had->second.key;
+        auto look = [path, setup = self->setup, old]() -> Result<Looked> {
+            Looked out{.key = TRY(key_of(path, setup))};
+            if (out.key != old) out.caps = cached(setup, path, out.key);
+            return out;
+        };
+        auto looked = co_await offload(self->workers, std::move(look));
         if (!looked) co_return std::unexpected(std::move(looked).error());
         if (const auto now = self->known.find(path);
             now != self->known.end() && now->second.key == looked->key)
@@ -276,11 +276,11 @@ struct QemuProbe::State {
         if (!looked->caps) {
             CO_TRY(caps, co_await asked(self, path));
             looked->caps = std::move(caps);
-            co_await offload(self->workers,
-                             [setup = self->setup, path, text = caps_text(*looked->caps, looked->key)] {
-                                 remember(setup, path, text);
-                                 return true;
-                             });
+            auto save = [setup = self->setup, path, text = caps_text(*looked->caps, looked->key)] {
+                remember(setup, path, text);
+                return true;
+            };
+            co_await offload(self->workers, std::move(save));
         }
         auto caps = std::make_shared<const QemuCaps>(*std::move(looked->caps));
         self->known[path] = {std::move(looked->key), caps};
@@ -307,15 +307,15 @@ Task<Result<std::shared_ptr<const QemuCaps>>> QemuProbe::probe(std::string path)
         .answer = fail(Code::operation_aborted, tr("asking '{0}' what it can do was cancelled", path))});
     state->asking.emplace(path, mine);
     // On its own: it goes on when the caller who came first is cancelled.
-    asio::co_spawn(
-        executor,
-        [](std::shared_ptr<State> self, std::shared_ptr<State::Waiting> waiting,
-           std::string asked) -> Task<void> {
-            waiting->answer = co_await State::find(self, asked);
-            self->asking.erase(asked);
-            waiting->over.cancel();
-        }(state, mine, path),
-        asio::detached);
+    auto task = [](std::shared_ptr<State> self, std::shared_ptr<State::Waiting> waiting,
+                   std::string asked) -> Task<void> {
+        waiting->answer = co_await State::find(self, asked);
+        self->asking.erase(asked);
+        waiting->over.cancel();
+    };
+    asio::co_spawn(executor, task(state, mine, path), [](const std::exception_ptr& bug) {
+        if (bug) std::rethrow_exception(bug);
+    });
     co_await mine->over.async_wait(done);
     co_return mine->answer;
 }
