@@ -51,7 +51,7 @@ struct Prepared {
 };
 
 HostQuestions questions_about(const Domain& domain, const QemuConf& conf) {
-    HostQuestions out{.owners = identities_of_interest(domain)};
+    HostQuestions out{.owners = identities_of_interest(domain, conf)};
     for (auto& image : images_of_interest(domain)) out.paths.push_back({image.path, image.format});
     for (auto& path : paths_of_interest(domain, conf)) out.paths.push_back({std::move(path), {}});
     return out;
