@@ -1,14 +1,26 @@
 /// The table of connections: number -> operation.
 #include "daemon/rpc/serve.hpp"
+#include "driver/op/host.hpp"
 #include "driver/op/list.hpp"
 
 namespace cloister::rpc {
 namespace {
 
 constexpr std::array entries{
-    entry<ConnectListDefinedDomains>(21), entry<ConnectNumOfDefinedDomains>(25),
-    entry<ConnectListDomains>(37),        entry<ConnectNumOfDomains>(51),
+    entry<ConnectGetType>(3),
+    entry<ConnectGetVersion>(4),
+    entry<ConnectGetMaxVcpus>(5),
+    entry<ConnectGetCapabilities>(7),
+    entry<ConnectListDefinedDomains>(21),
+    entry<ConnectNumOfDefinedDomains>(25),
+    entry<ConnectListDomains>(37),
+    entry<ConnectNumOfDomains>(51),
+    entry<ConnectGetHostname>(59),
+    entry<ConnectGetLibVersion>(157),
+    entry<ConnectGetSysinfo>(203),
     entry<ConnectListAllDomains>(273),
+    entry<ConnectGetCpuModelNames>(312),
+    entry<ConnectGetDomainCapabilities>(342),
 };
 static_assert(sorted_once(entries));
 

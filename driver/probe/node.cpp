@@ -144,6 +144,11 @@ void read_cpuinfo(HostTopology& out) {
     out.mhz = static_cast<unsigned>(field(first, "cpu MHz").value_or(0));
 }
 
+unsigned last_cell() {
+    const auto nodes = number_list(file_line(nodes_at + "online"));
+    return nodes.empty() ? 0 : nodes.back();
+}
+
 /// Total and free, in bytes.
 std::pair<std::uint64_t, std::uint64_t> memory_now() {
     struct sysinfo now{};
@@ -155,7 +160,8 @@ std::string host_uuid() {
     auto smbios = file_line("/sys/class/dmi/id/product_uuid");
     if (smbios.size() == 36) return smbios;
     const auto id = file_line("/etc/machine-id");
-    if (id.size() != 32) return {};
+    if (id.size() != 32)
+        return file_line("/proc/sys/kernel/random/boot_id"); // better than another one at each call
     return id.substr(0, 8) + '-' + id.substr(8, 4) + '-' + id.substr(12, 4) + '-' + id.substr(16, 4) + '-' +
            id.substr(20);
 }
@@ -242,7 +248,8 @@ Result<Counters> memory_counters(std::optional<unsigned> cell) {
     }
     const auto text = cell_meminfo(*cell);
     if (text.empty() || (!has_nodes() && *cell != 0))
-        return fail(Code::invalid_arg, tr("cell {0} out of range", *cell));
+        return fail(Code::invalid_arg,
+                    tr("cellNum in virHostMemGetStats must be less than or equal to {0}", last_cell()));
     return Counters{{"total", cell_field(*cell, text, "MemTotal")},
                     {"free", cell_field(*cell, text, "MemFree")}};
 }

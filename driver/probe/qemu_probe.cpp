@@ -295,7 +295,7 @@ QemuProbe::~QemuProbe() = default;
 Task<Result<std::shared_ptr<const QemuCaps>>> QemuProbe::probe(std::string path) {
     const auto state = state_;
     if (path.empty() || path.front() != '/')
-        co_return fail(Code::invalid_arg, tr("the path of an emulator is absolute, '{0}' is not", path));
+        co_return std::unexpected(system_error(ENOENT, tr("Cannot check QEMU binary {0}", path)));
     if (const auto found = state->asking.find(path); found != state->asking.end()) {
         const auto shared = found->second;
         co_await shared->over.async_wait(done);
