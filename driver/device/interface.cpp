@@ -332,8 +332,8 @@ template <> void complete(Interface& nic, const CompleteContext& context) {
     if (!nic.type) nic.type = InterfaceType::user;
     if (!nic.model) nic.model = InterfaceModel{};
     if (!nic.model->type) {
-        nic.model->type = "rtl8139";
-        if (context.caps && !context.caps->has_type("rtl8139"))
+        nic.model->type = *nic.type == InterfaceType::vdpa ? "virtio" : "rtl8139";
+        if (*nic.type != InterfaceType::vdpa && context.caps && !context.caps->has_type("rtl8139"))
             nic.model->type = context.caps->has_type("e1000") ? "e1000" : "virtio";
     }
     if (nic.driver) {
