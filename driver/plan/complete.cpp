@@ -1,7 +1,7 @@
 #include "driver/plan/complete.hpp"
 
 #include "conf/base/tr.hpp"
-#include "conf/domain/defaults.hpp"
+#include "conf/domain/check.hpp"
 #include "conf/domain/devices.hpp"
 #include "driver/device/address_props.hpp"
 #include "driver/device/device.hpp"
@@ -163,7 +163,9 @@ Result<> complete_domain(Domain& domain, const QemuCaps* caps, const QemuConf& c
         domain.devices.emulator =
             caps && !caps->emulator.empty() ? caps->emulator : default_emulator(*domain.os.type.arch);
     TRY(check_text(domain));
-    add_defaults(domain, how == Completion::define ? Origin::fresh : Origin::stored);
+    const auto origin = how == Completion::define ? Origin::fresh : Origin::stored;
+    add_defaults(domain, origin);
+    if (how != Completion::live) TRY(check_domain(domain, origin));
     complete_seclabels(domain, conf, facts);
     if (caps) TRY(complete_machine(domain, *caps));
     const auto uuid = bytes.take<16>();
