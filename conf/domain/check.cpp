@@ -307,6 +307,27 @@ Result<> check_pci_values(const Domain& domain) {
     return {};
 }
 
+/// "1", or behind hubs "1.2.3": at most four numbers.
+bool is_usb_port(std::string_view text) {
+    int parts = 0;
+    for (bool more = true; more; ++parts) {
+        const auto dot = text.find('.');
+        if (!xml::Scalar<std::uint8_t>::read(text.substr(0, dot))) return false;
+        more = dot != std::string_view::npos;
+        if (more) text.remove_prefix(dot + 1);
+    }
+    return parts <= 4;
+}
+Result<> check_usb_ports(const Domain& domain) {
+    for (const auto& device : domain.devices.list) {
+        const auto* info = info_of(device);
+        const auto* usb = info ? address_of<UsbAddress>(*info) : nullptr;
+        if (usb && usb->port && !is_usb_port(*usb->port))
+            return wrong(Code::internal, tr("Cannot parse <address> 'port' attribute"));
+    }
+    return {};
+}
+
 bool is_drive_bus(DiskBus bus) {
     return bus == DiskBus::ide || bus == DiskBus::sata || bus == DiskBus::scsi || bus == DiskBus::fdc;
 }
@@ -395,9 +416,10 @@ template <class D> Result<> check_single(const Domain& domain, const char* what)
 Result<> check_domain(const Domain& domain, Origin origin) {
     using Rule = Result<> (*)(const Domain&);
     static constexpr Rule rules[] = {
-        check_memory,     check_numa_cells,      check_hugepages,   check_numatune, check_vcpus,
-        check_boot,       check_loader,          check_sysinfo,     check_features, check_seclabels,
-        check_pci_values, check_drive_addresses, check_controllers, check_videos,   check_usb,
+        check_memory,          check_numa_cells,  check_hugepages,  check_numatune,
+        check_vcpus,           check_boot,        check_loader,     check_sysinfo,
+        check_features,        check_seclabels,   check_pci_values, check_usb_ports,
+        check_drive_addresses, check_controllers, check_videos,     check_usb,
     };
     for (const auto rule : rules) TRY(rule(domain));
     TRY(check_cpu(domain, origin));

@@ -165,7 +165,6 @@ Result<> complete_domain(Domain& domain, const QemuCaps* caps, const QemuConf& c
     TRY(check_text(domain));
     const auto origin = how == Completion::define ? Origin::fresh : Origin::stored;
     add_defaults(domain, origin);
-    if (how != Completion::live) TRY(check_domain(domain, origin));
     complete_seclabels(domain, conf, facts);
     if (caps) TRY(complete_machine(domain, *caps));
     const auto uuid = bytes.take<16>();
@@ -178,6 +177,7 @@ Result<> complete_domain(Domain& domain, const QemuCaps* caps, const QemuConf& c
     order_controllers(domain);
     if (caps) add_machine_controllers(domain, *caps);
     complete_devices(domain, caps, conf);
+    if (how != Completion::live) TRY(check_domain(domain, origin));
     if (caps) {
         TRY(assign_bus_addresses(domain, *caps));
         complete_devices(domain, caps, conf); // those that the addresses added
