@@ -51,7 +51,8 @@ struct Prepared {
 };
 
 HostQuestions questions_about(const Domain& domain, const QemuConf& conf) {
-    HostQuestions out{.owners = identities_of_interest(domain, conf)};
+    HostQuestions out{.owners = identities_of_interest(domain, conf),
+                      .devices = wants_host_devices(domain)};
     for (auto& image : images_of_interest(domain)) out.paths.push_back({image.path, image.format});
     for (auto& path : paths_of_interest(domain, conf)) out.paths.push_back({std::move(path), {}});
     return out;
@@ -140,6 +141,7 @@ Result<std::shared_ptr<Launched>> launched(const KernelWork& work) {
     out->pidfd = launch->take_pidfd();
     out->undo = launch->undo();
     out->lowered = launch->lowered();
+    for (const auto& [symbol, cid] : launch->vsock_cids()) out->vsock_cids.push_back(cid);
     return out;
 }
 
@@ -280,6 +282,16 @@ Domain with_ptys(Domain domain, const std::map<std::string, std::string>& ptys) 
     return domain;
 }
 
+/// The addresses that the kernel had free.
+Domain with_cids(Domain domain, const std::vector<std::uint32_t>& cids) {
+    auto next = cids.begin();
+    for_each<Vsock>(domain, [&](Vsock& vsock) {
+        if (next != cids.end() && vsock.cid && vsock.cid->automatic == YesNo::yes)
+            vsock.cid->address = *next++;
+    });
+    return domain;
+}
+
 Result<> check_prelaunch(const json::value& status) {
     const auto* members = status.if_object();
     const auto* text = members ? members->if_contains("status") : nullptr;
@@ -396,6 +408,8 @@ Task<Result<>> started(Driver* driver, std::shared_ptr<Guest> guest, LaunchOptio
            }));
     running.process = process;
     running.pid = process->process.pid;
+    if (!process->vsock_cids.empty())
+        guest->live = std::make_shared<const Domain>(with_cids(*guest->live, process->vsock_cids));
     boost::asio::co_spawn(driver->executor(), watch(*driver, guest), boost::asio::detached);
     CO_CHECK(still_wanted(*guest));
     CO_CHECK(at_step(co_await connect_monitor(driver, guest), "connecting to the monitor"));

@@ -6,6 +6,7 @@
 #include "security/op.hpp"
 
 #include <cstddef>
+#include <cstdint>
 #include <string>
 #include <vector>
 
@@ -14,9 +15,10 @@ namespace cloister {
 struct Launched {
     ProcessId process{};
     Fd pidfd{};
-    std::vector<Op> undo{};    ///< newest first; the journal on disk says the same
-    Lowered lowered{};         ///< what verification compares with; empty after a daemon's restart
-    std::size_t log_start = 0; ///< where this run begins in the domain's log
+    std::vector<Op> undo{}; ///< newest first; the journal on disk says the same
+    Lowered lowered{};      ///< what verification compares with; empty after a daemon's restart
+    std::vector<std::uint32_t> vsock_cids{}; ///< that the launch chose, in the order of the devices
+    std::size_t log_start = 0;               ///< where this run begins in the domain's log
 };
 
 } // namespace cloister
