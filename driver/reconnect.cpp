@@ -104,7 +104,8 @@ Task<Result<>> plan_again(Driver* driver, std::shared_ptr<Guest> guest) {
     auto& running = *guest->running;
     const auto live = guest->live;
     CO_TRY(caps, co_await driver->caps(live->devices.emulator.value_or("")));
-    HostQuestions questions{.owners = identities_of_interest(*live, driver->conf())};
+    HostQuestions questions{.owners = identities_of_interest(*live, driver->conf()),
+                            .devices = wants_host_devices(*live)};
     for (auto& path : paths_of_interest(*live, driver->conf()))
         questions.paths.push_back({std::move(path), {}});
     CO_TRY(facts, co_await driver->facts(std::move(questions)));

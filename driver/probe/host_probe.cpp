@@ -1,5 +1,6 @@
 #include "driver/probe/host_probe.hpp"
 
+#include "driver/probe/host_devices.hpp"
 #include "driver/probe/sysfs.hpp"
 
 #include <algorithm>
@@ -140,6 +141,7 @@ Result<HostFacts> host_facts(const QemuConf& conf, const HostQuestions& question
     if (auto ids = ids_of(conf.user, conf.group)) out.emulator_ids = *std::move(ids);
     out.kvm_usable = out.emulator_ids && kvm_usable(*out.emulator_ids);
     for (const auto& owner : questions.owners) out.identities.emplace(owner, TRY(ids_of(owner)));
+    if (questions.devices) add_host_devices(out);
     for (const auto& question : questions.paths) {
         auto& fact = out.paths[question.path];
         fact = looked_at(question.path);

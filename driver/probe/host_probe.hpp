@@ -23,6 +23,7 @@ struct PathQuestion {
 struct HostQuestions {
     std::vector<PathQuestion> paths{};
     std::vector<std::string> owners{}; ///< "USER:GROUP" of <seclabel model='dac'> and label overrides
+    bool devices = false; ///< the guest is given devices of the host: USB, PCI, SCSI are looked through
 };
 
 /// Errors: system "Cannot access storage file …" for an image that is not there; config_unsupported for a
