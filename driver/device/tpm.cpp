@@ -100,10 +100,8 @@ Result<> plan_emulator(DevicePlan& out, const TpmEmulator& tpm, const std::strin
     }
     helper.directories.push_back({.path = folder_of(paths.socket), .mode = 0710});
     if (!context.paths.tpm_state.empty())
-        helper.directories.push_back({.path = folder_of(context.paths.tpm_state),
-                                      .mode = 0711,
-                                      .guest_owned = false,
-                                      .keep = true});
+        helper.directories.push_back(
+            {.path = folder_of(context.paths.tpm_state), .mode = 0711, .guest_owned = false, .keep = true});
     helper.directories.push_back({.path = folder_of(paths.state), .mode = 0711, .keep = true});
     helper.directories.push_back({.path = paths.state, .mode = 0700, .keep = true});
     helper.argv = swtpm_argv(paths, v2, password_file);
