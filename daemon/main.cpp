@@ -5,6 +5,8 @@
 #include "daemon/service/service.hpp"
 #include "daemon/setup.hpp"
 #include "driver/driver.hpp"
+#include "driver/log.hpp"
+#include "driver/reload.hpp"
 
 #include <boost/asio/co_spawn.hpp>
 #include <boost/asio/detached.hpp>
@@ -26,7 +28,7 @@ struct Daemon {
     boost::asio::io_context reactor{1};
     Driver driver;
     Service service;
-    boost::asio::signal_set ends{reactor, SIGTERM, SIGINT};
+    boost::asio::signal_set ends{reactor, SIGTERM, SIGINT}, reloads{reactor, SIGHUP};
     int exit_code = 0;
     bool ending = false;
 
@@ -61,6 +63,17 @@ struct Daemon {
             if (error) return;
             log(LogLevel::info, "asked to end: guests keep running");
             end();
+        });
+        watch_reload();
+    }
+    void watch_reload() {
+        reloads.async_wait([this](boost::system::error_code error, int) {
+            if (error || ending) return;
+            log(LogLevel::info, "reading the definitions again");
+            boost::asio::co_spawn(reactor, reload_definitions(driver), [](std::exception_ptr, Result<> done) {
+                if (!done) log(LogLevel::error, full_text(done.error()));
+            });
+            watch_reload();
         });
     }
 };
