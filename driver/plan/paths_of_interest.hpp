@@ -20,8 +20,13 @@ struct ImageOfInterest {
 };
 std::vector<ImageOfInterest> images_of_interest(const Domain& domain);
 
-/// "USER:GROUP" as static DAC labels write it: for HostFacts::identities.
-std::vector<std::string> identities_of_interest(const Domain& domain);
+/// True when a device of the host is given to the guest: for HostFacts::usb_devices, ::iommu_groups,
+/// ::scsi_generic.
+bool wants_host_devices(const Domain& domain);
+
+/// "USER:GROUP" as static DAC labels write it, and swtpm's when there is a TPM to emulate: for
+/// HostFacts::identities.
+std::vector<std::string> identities_of_interest(const Domain& domain, const QemuConf& conf);
 
 /// <secret>s that the domain refers to: "uuid:UUID" or "usage:TYPE:NAME": for Reserved::secrets.
 std::vector<std::string> secrets_of_interest(const Domain& domain, const QemuConf& conf);

@@ -100,6 +100,8 @@ Result<Pinned> pinned(const fs::path& vectors, const boost::json::object* setup)
     facts.environment = {
         {"PATH", "/bin"}, {"USER", "test"}, {"LOGNAME", "test"}, {"HOME", "/home/test"}, {"LC_ALL", "C"}};
     facts.every_network = "virbr0";
+    for (unsigned unit = 0; unit < 8; ++unit)
+        facts.scsi_generic["0:0:0:" + std::to_string(unit)] = "/dev/sg0"; // every unit is this one
     facts.emulator_ids = Ids{.uid = 0, .gid = 0};
     const auto support = vectors / "support/qemufirmwaredata";
     facts.firmware =

@@ -1,0 +1,172 @@
+#include "driver/plan/confinement.hpp"
+#include "driver/plan/native.hpp"
+#include "driver/plan/passthrough.hpp"
+#include "tests/unit/driver/plan_world.hpp"
+
+#include <algorithm>
+#include <gtest/gtest.h>
+
+namespace cloister::test {
+
+namespace {
+
+std::string with_args(std::initializer_list<const char*> args) {
+    auto text = guest("pc", "<memballoon model='none'/>");
+    std::string lines = "<qemu:commandline xmlns:qemu='http://libvirt.org/schemas/domain/qemu/1.0'>";
+    for (const auto* arg : args) lines += fmt::format("<qemu:arg value='{}'/>", arg);
+    text.insert(text.rfind("</domain>"), lines + "</qemu:commandline>");
+    return text;
+}
+std::string refusal(const std::string& text, const PlanWorld& world = {}) {
+    const auto plan = world.planned(text);
+    return plan ? "" : full_text(plan.error());
+}
+LaunchPlan planned(const std::string& text, const PlanWorld& world = {}) {
+    auto plan = world.planned(text);
+    EXPECT_TRUE(plan) << full_text(plan.error());
+    return plan ? *plan : LaunchPlan{};
+}
+std::size_t place_of(const LaunchPlan& plan, std::string_view option) {
+    const auto at = std::ranges::find(plan.items, option, &QemuItem::option);
+    return static_cast<std::size_t>(at - plan.items.begin());
+}
+
+} // namespace
+
+TEST(PassthroughArguments, AreReadAsQemuReadsThem) {
+    const std::vector<PassthroughOption> expected{
+        {.name = "drive", .value = "-sandbox", .place = 1}, // the value of -drive, whatever it looks like
+        {.name = "snapshot", .place = 3},
+        {.name = "device", .value = "x", .place = 4}, // two dashes are as good as one
+        {.value = "disk.img", .place = 6},
+    };
+    EXPECT_EQ(read_options({"-drive", "-sandbox", "-snapshot", "--device", "x", "disk.img"}), expected);
+}
+
+TEST(PassthroughArguments, ThatUndoTheConfinementAreRefusedByName) {
+    struct Case {
+        std::vector<std::string> args;
+        const char* refused; ///< null: accepted
+    };
+    const Case cases[] = {
+        {{"-sandbox", "off"}, "qemu:arg 1 '-sandbox'"},
+        {{"--sandbox", "off"}, "qemu:arg 1 '--sandbox'"},
+        {{"-snapshot", "-runas", "root"}, "qemu:arg 2 '-runas'"},
+        {{"-chroot", "/"}, "qemu:arg 1 '-chroot'"},
+        {{"-daemonize"}, "qemu:arg 1 '-daemonize'"},
+        {{"-pidfile", "/x"}, "qemu:arg 1 '-pidfile'"},
+        {{"-S"}, "qemu:arg 1 '-S'"},
+        {{"-incoming", "defer"}, "qemu:arg 1 '-incoming'"},
+        {{"-preconfig"}, "qemu:arg 1 '-preconfig'"},
+        {{"-device"}, "qemu:arg 1 '-device' needs a value"},
+        {{"-device", "vmcoreinfo"}, nullptr},
+        {{"-name", "-sandbox"}, nullptr}, // a value that looks like an option
+        {{"-global", "foo.bar=1"}, nullptr},
+        {{"-unknown", "parameter"}, nullptr}, // QEMU itself says no
+    };
+    for (const auto& c : cases) {
+        const auto result = check_passthrough({.args = c.args});
+        EXPECT_EQ(result.has_value(), c.refused == nullptr) << c.args.front();
+        if (!result && c.refused) EXPECT_NE(result.error().message.find(c.refused), std::string::npos) << result.error().message;
+    }
+}
+
+TEST(Plan, PlacesPassthroughBeforeTheSandbox) {
+    const auto plan = planned(with_args({"-global", "foo.bar=1"}));
+    const auto at = std::ranges::find(plan.items, "qemu:arg 1", &QemuItem::why);
+    ASSERT_NE(at, plan.items.end());
+    EXPECT_LT(static_cast<std::size_t>(at - plan.items.begin()), place_of(plan, "sandbox"));
+    EXPECT_EQ(plan.taints, std::vector<std::string>{"custom-argv"});
+}
+
+TEST(Plan, RefusesAPassthroughSandboxAtStartAndTakesItAtDefine) {
+    EXPECT_TRUE(PlanWorld().defined(with_args({"-sandbox", "off"})));
+    EXPECT_EQ(refusal(with_args({"-sandbox", "off"})),
+              "unsupported configuration: qemu:arg 1 '-sandbox' is refused: it would change how the guest is "
+              "started or confined");
+}
+
+TEST(Plan, RefusesWhatIsNotModelledWithItsLine) {
+    const auto text = guest("pc", "\n<teleporter range='5'/>");
+    EXPECT_TRUE(PlanWorld().defined(text));
+    EXPECT_NE(refusal(text).find("teleporter"), std::string::npos) << refusal(text);
+    EXPECT_NE(refusal(text).find("line 2"), std::string::npos) << refusal(text);
+}
+
+TEST(Plan, GivesQemuAFixedEnvironmentThatTheUserMayReplaceInPlace) {
+    auto text = guest("pc", "");
+    text.insert(text.rfind("</domain>"), "<qemu:commandline xmlns:qemu='http://libvirt.org/schemas/domain/qemu/1.0'>"
+                                         "<qemu:env name='HOME' value='/x'/><qemu:env name='A'/></qemu:commandline>");
+    const auto plan = planned(text);
+    ASSERT_GE(plan.env.size(), 4u);
+    EXPECT_EQ(plan.env[0], (EnvVar{"LC_ALL", "C", "fixed"}));
+    EXPECT_EQ(plan.env[2], (EnvVar{"HOME", "/x", "qemu:env HOME"}));
+    EXPECT_EQ(plan.env.back(), (EnvVar{"A", "", "qemu:env A"}));
+}
+
+TEST(Plan, GrantsTheKernelReadOnlyAndSaysWhy) {
+    auto text = guest("pc", "");
+    text.insert(text.find("</os>"), "<kernel>/boot/vmlinuz</kernel>");
+    const Grant expected{.path = "/boot/vmlinuz",
+                         .kind = Kind::file,
+                         .access = Access::read,
+                         .sharing = Sharing::shared,
+                         .why = "os kernel"};
+    EXPECT_EQ(std::ranges::count(planned(text).grants, expected), 1);
+}
+
+TEST(Identity, IsTheConfiguredUserUnlessALabelSaysOtherwise) {
+    EXPECT_EQ(planned(guest("pc", "")).identity.uid, 64055u);
+    auto text = guest("pc", "");
+    text.insert(text.rfind("</domain>"), "<seclabel type='static' model='dac' relabel='no'><label>root:root</label></seclabel>");
+    const auto plan = planned(text);
+    EXPECT_EQ(plan.identity.uid, 0u);
+    EXPECT_FALSE(plan.identity.relabel_dac);
+    EXPECT_EQ(plan.taints, std::vector<std::string>{"high-privileges"});
+}
+
+TEST(Identity, WithoutSecurityDriversStaysTheDaemonsAndTaints) {
+    PlanWorld world;
+    world.conf.security_driver.emplace();
+    const auto plan = planned(guest("pc", ""), world);
+    EXPECT_FALSE(plan.identity.set_ids);
+    EXPECT_FALSE(plan.identity.relabel_dac);
+    EXPECT_EQ(plan.taints, std::vector<std::string>{"high-privileges"});
+    EXPECT_FALSE(plan.confinement.relaxations.empty());
+}
+
+TEST(Identity, RefusesALabelOfASecurityModelThatIsNotHere) {
+    auto text = guest("pc", "");
+    text.insert(text.rfind("</domain>"), "<seclabel type='none' model='selinux'/>");
+    EXPECT_EQ(refusal(text), "unsupported configuration: Security driver model 'selinux' is not available");
+}
+
+TEST(Confinement, NamesTheLineOfEachRelaxation) {
+    PlanWorld world;
+    world.conf.file = "qemu.conf";
+    world.conf.seccomp_sandbox = 0;
+    world.conf.lines["seccomp_sandbox"] = 12;
+    const auto plan = planned(guest("pc", ""), world);
+    EXPECT_FALSE(plan.confinement.own_seccomp);
+    EXPECT_EQ(plan.confinement.relaxations,
+              std::vector<std::string>{"no syscall is denied to QEMU: qemu.conf line 12: seccomp_sandbox"});
+}
+
+TEST(Confinement, GivesMachinesNamesWithoutOddCharacters) {
+    EXPECT_EQ(machine_name(1, "vm"), "qemu-1-vm");
+    EXPECT_EQ(machine_name(7, "a b/c..d--e-"), "qemu-7-abc.d-e");
+    EXPECT_EQ(machine_name(7, std::string(100, 'x')).size(), 64u);
+}
+
+TEST(Native, ShowsSocketsByPathAndUserNetworksAsTaps) {
+    const PlanWorld world;
+    const auto domain = world.defined(guest("pc", "<interface type='user'><model type='virtio'/></interface>"));
+    ASSERT_TRUE(domain);
+    const auto line = native_command(*domain, world.caps, world.conf, world.facts, world.folders);
+    ASSERT_TRUE(line) << full_text(line.error());
+    EXPECT_NE(line->find("id=charmonitor,path=/run/cloister/qemu/monitor/domain--1-vm/monitor.sock"), std::string::npos);
+    EXPECT_NE(line->find("\"type\":\"tap\""), std::string::npos);
+    EXPECT_EQ(line->find('\n'), std::string::npos);
+}
+
+} // namespace cloister::test
