@@ -12,12 +12,14 @@
 #include <boost/asio/detached.hpp>
 #include <boost/asio/io_context.hpp>
 #include <boost/asio/signal_set.hpp>
+#include <boost/asio/steady_timer.hpp>
 #include <clocale>
 #include <csignal>
 #include <cstdio>
 #include <libintl.h>
 #include <sys/prctl.h>
 #include <sys/stat.h>
+#include <sys/wait.h>
 #include <systemd/sd-daemon.h>
 
 namespace cloister {
@@ -28,7 +30,11 @@ struct Daemon {
     boost::asio::io_context reactor{1};
     Driver driver;
     Service service;
-    boost::asio::signal_set ends{reactor, SIGTERM, SIGINT}, reloads{reactor, SIGHUP};
+    boost::asio::signal_set ends{reactor, SIGTERM, SIGINT}, reloads{reactor, SIGHUP},
+        children{reactor, SIGCHLD};
+    boost::asio::steady_timer sweep{reactor};
+    pid_t seen_dead = 0; ///< at the last sweep
+    bool sweeping = false;
     int exit_code = 0;
     bool ending = false;
 
@@ -65,6 +71,7 @@ struct Daemon {
             end();
         });
         watch_reload();
+        watch_children();
     }
     void watch_reload() {
         reloads.async_wait([this](boost::system::error_code error, int) {
@@ -74,6 +81,28 @@ struct Daemon {
                 if (!done) log(LogLevel::error, full_text(done.error()));
             });
             watch_reload();
+        });
+    }
+    /// The driver waits for the children it made, by pidfd and at once. What is still dead at the second look
+    /// was left to us by a guest that ended.
+    void watch_children() {
+        children.async_wait([this](boost::system::error_code error, int) {
+            if (error || ending) return;
+            if (!std::exchange(sweeping, true)) sweep_later();
+            watch_children();
+        });
+    }
+    void sweep_later() {
+        sweep.expires_after(std::chrono::seconds(5));
+        sweep.async_wait([this](boost::system::error_code error) {
+            if (error || ending) return;
+            siginfo_t dead{};
+            const bool found =
+                ::waitid(P_ALL, 0, &dead, WEXITED | WNOHANG | WNOWAIT) == 0 && dead.si_pid != 0;
+            if (found && dead.si_pid == seen_dead) (void)::waitpid(dead.si_pid, nullptr, WNOHANG);
+            seen_dead = found ? dead.si_pid : 0;
+            sweeping = found;
+            if (found) sweep_later();
         });
     }
 };
