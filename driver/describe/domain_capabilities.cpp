@@ -154,19 +154,30 @@ void add_displays(xml::Node& devices, const About& about) {
                           {"ramfb", "ramfb"}}));
 }
 
+void add_host_devices(xml::Node& devices, const About& about) {
+    auto& hostdev = supported(devices, "hostdev", true);
+    add_enum(hostdev, "mode", {"subsystem"});
+    add_enum(hostdev, "startupPolicy", {"default", "mandatory", "requisite", "optional"});
+    add_enum(hostdev, "subsysType",
+             those(about.caps, {{"usb", "usb-host"}, {"pci", "vfio-pci"}, {"scsi", "scsi-generic"}}));
+    add_enum(hostdev, "capsType", {});
+    add_enum(hostdev, "pciBackend", {});
+}
+
 void add_devices(xml::Node& root, const About& about) {
     const auto& caps = about.caps;
     auto& devices = root.add("devices");
     add_disk(devices, about);
     add_displays(devices, about);
-    supported(devices, "hostdev", false);
+    add_host_devices(devices, about);
     auto& rng = supported(devices, "rng", caps.has_type("virtio-rng-pci"));
     if (caps.has_type("virtio-rng-pci")) {
         add_enum(rng, "model", {"virtio", "virtio-transitional", "virtio-non-transitional"});
         add_enum(rng, "backendModel",
                  those(caps, {{"random", "rng-random"}, {"egd", "rng-egd"}, {"builtin", "rng-builtin"}}));
     }
-    supported(devices, "filesystem", false);
+    const auto filesystems = those(caps, {{"path", "virtio-9p-pci"}, {"virtiofs", "vhost-user-fs-pci"}});
+    add_enum(supported(devices, "filesystem", !filesystems.empty()), "driverType", filesystems);
     const bool has_tpm = caps.tpm_types.contains("emulator") && !caps.tpm_models.empty();
     auto& tpm = supported(devices, "tpm", has_tpm);
     if (has_tpm) {
@@ -180,7 +191,8 @@ void add_devices(xml::Node& root, const About& about) {
         add_enum(tpm, "backendModel", backends);
         add_enum(tpm, "backendVersion", {"1.2", "2.0"});
     }
-    supported(devices, "redirdev", false);
+    auto& redirected = supported(devices, "redirdev", caps.has_type("usb-redir"));
+    if (caps.has_type("usb-redir")) add_enum(redirected, "bus", {"usb"});
     auto& channel = supported(devices, "channel", true);
     add_enum(channel, "type",
              caps.commands.contains("query-spice") ? Values{"pty", "unix", "spicevmc"}
