@@ -2,6 +2,7 @@
 #include "daemon/rpc/serve.hpp"
 #include "driver/op/host.hpp"
 #include "driver/op/list.hpp"
+#include "driver/op/stats.hpp"
 
 namespace cloister::rpc {
 namespace {
@@ -21,6 +22,7 @@ constexpr std::array entries{
     entry<ConnectListAllDomains>(273),
     entry<ConnectGetCpuModelNames>(312),
     entry<ConnectGetDomainCapabilities>(342),
+    entry<ConnectGetAllDomainStats>(344),
 };
 static_assert(sorted_once(entries));
 

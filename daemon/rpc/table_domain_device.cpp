@@ -1,12 +1,18 @@
 /// The table of devices of domains: number -> operation.
 #include "daemon/rpc/serve.hpp"
 #include "driver/op/console.hpp"
+#include "driver/op/input.hpp"
+#include "driver/op/stats.hpp"
 
 namespace cloister::rpc {
 namespace {
 
 constexpr std::array entries{
+    entry<DomainBlockStats>(64),
+    entry<DomainGetBlockInfo>(194),
     entry<DomainOpenConsole>(201),
+    entry<DomainScreenshot>(211),
+    entry<DomainBlockStatsFlags>(243),
     entry<DomainOpenChannel>(296),
 };
 static_assert(sorted_once(entries));

@@ -2,13 +2,24 @@
 #include "daemon/rpc/serve.hpp"
 #include "driver/op/history.hpp"
 #include "driver/op/info.hpp"
+#include "driver/op/memory.hpp"
 #include "driver/op/metadata.hpp"
+#include "driver/op/stats.hpp"
+#include "driver/op/vcpu.hpp"
 
 namespace cloister::rpc {
 namespace {
 
 constexpr std::array entries{
+    entry<DomainGetMaxMemory>(17),
+    entry<DomainGetMaxVcpus>(18),
+    entry<DomainGetVcpus>(20),
+    entry<DomainPinVcpu>(26),
+    entry<DomainSetMaxMemory>(30),
+    entry<DomainSetMemory>(31),
+    entry<DomainSetVcpus>(32),
     entry<DomainGetSecurityLabel>(121),
+    entry<DomainMemoryStats>(159),
     entry<DomainGetJobInfo>(163),
     entry<DomainAbortJob>(164),
     entry<DomainHasManagedSaveImage>(183),
@@ -17,11 +28,19 @@ constexpr std::array entries{
     entry<DomainSnapshotLookupByName>(189),
     entry<DomainHasCurrentSnapshot>(190),
     entry<DomainSnapshotCurrent>(191),
+    entry<DomainSetVcpusFlags>(199),
+    entry<DomainGetVcpusFlags>(200),
+    entry<DomainSetMemoryFlags>(204),
+    entry<DomainPinVcpuFlags>(225),
+    entry<DomainGetVcpuPinInfo>(230),
     entry<DomainSetMetadata>(264),
     entry<DomainGetMetadata>(265),
     entry<DomainListAllSnapshots>(274),
     entry<DomainGetSecurityLabelList>(278),
+    entry<DomainPinEmulator>(279),
+    entry<DomainGetEmulatorPinInfo>(280),
     entry<DomainGetJobStats>(298),
+    entry<DomainSetMemoryStatsPeriod>(308),
     entry<DomainListAllCheckpoints>(413),
     entry<DomainCheckpointLookupByName>(415),
     entry<DomainAbortJobFlags>(442),

@@ -1,8 +1,18 @@
 /// The table of the qemu program: number -> operation.
 #include "daemon/rpc/serve.hpp"
+#include "driver/op/monitor_command.hpp"
 
 namespace cloister::rpc {
 
-std::span<const Entry> qemu_entries() { return {}; }
+namespace {
+
+constexpr std::array entries{
+    entry<QemuDomainMonitorCommand>(1),
+};
+static_assert(sorted_once(entries));
+
+} // namespace
+
+std::span<const Entry> qemu_entries() { return entries; }
 
 } // namespace cloister::rpc

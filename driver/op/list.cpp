@@ -23,6 +23,8 @@ bool passes(std::uint32_t flags, std::initializer_list<Fits> group) {
     return !asked;
 }
 
+} // namespace
+
 bool listed(const Guest& guest, std::uint32_t flags) {
     const auto state = guest.status.state;
     const bool running = state == State::running, paused = state == State::paused,
@@ -35,6 +37,8 @@ bool listed(const Guest& guest, std::uint32_t flags) {
            passes(flags, {{1024, guest.autostart}, {2048, !guest.autostart}}) &&
            passes(flags, {{4096, false}, {8192, true}}) && passes(flags, {{16384, false}, {32768, true}});
 }
+
+namespace {
 
 std::size_t bounded(std::int32_t most) { return most < 0 ? 0 : static_cast<std::size_t>(most); }
 

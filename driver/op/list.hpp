@@ -9,6 +9,11 @@
 
 namespace cloister {
 
+struct Guest; // driver/guest.hpp
+
+/// Whether the filter flags of ConnectListAllDomains let the domain through.
+bool listed(const Guest& guest, std::uint32_t flags);
+
 /// Errors: no_domain.
 struct DomainLookupById {
     using In = call::DomainLookupByIdIn;
