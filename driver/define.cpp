@@ -20,9 +20,10 @@ namespace {
 
 Task<Result<>> save(Driver* driver, std::string name, std::shared_ptr<const Domain> definition) {
     auto text = print_domain(*definition, {.flavour = xml::Flavour::inactive, .secure = true});
-    co_return co_await offload(driver->workers(), [folders = driver->folders(), name, text] {
+    auto write = [folders = driver->folders(), name, text] {
         return store::save_definition(folders, name, text);
-    });
+    };
+    co_return co_await offload(driver->workers(), std::move(write));
 }
 
 /// The system's QEMU for the guest's architecture, when the definition names none.
@@ -43,7 +44,8 @@ Task<Result<std::shared_ptr<const Domain>>> complete_definition(Driver& driver, 
     CO_TRY(emulator, emulator_of(domain));
     domain.devices.emulator = emulator;
     CO_TRY(caps, co_await driver.caps(emulator));
-    CO_TRY(facts, co_await driver.facts(HostQuestions{}));
+    HostQuestions nothing;
+    CO_TRY(facts, co_await driver.facts(std::move(nothing)));
     const auto random = random_bytes(random_bytes_needed(domain));
     CO_CHECK(complete_domain(domain, caps.get(), driver.conf(), facts, random));
     co_return std::make_shared<const Domain>(std::move(domain));
@@ -82,9 +84,10 @@ Task<Result<>> store_definition(Driver& driver, std::shared_ptr<Guest> guest,
 }
 
 Task<Result<>> undefine(Driver& driver, std::shared_ptr<Guest> guest) {
-    CO_CHECK(co_await offload(driver.workers(), [folders = driver.folders(), name = guest->name] {
+    auto remove = [folders = driver.folders(), name = guest->name] {
         return store::remove_definition(folders, name);
-    }));
+    };
+    CO_CHECK(co_await offload(driver.workers(), std::move(remove)));
     guest->persistent = guest->autostart = false;
     if (!guest->active() && !guest->removed) {
         guest->removed = true;
@@ -110,17 +113,17 @@ Task<Result<>> rename(Driver& driver, std::shared_ptr<Guest> guest, std::string 
     const auto definition = std::make_shared<const Domain>(std::move(next));
     CO_CHECK(co_await save(&driver, name, definition));
     const auto old = guest->name;
-    auto removed =
-        co_await offload(driver.workers(), [folders = driver.folders(), old, name, on = guest->autostart] {
-            if (on)
-                if (auto linked = store::save_autostart(folders, name, true); !linked) return linked;
-            return store::remove_definition(folders, old);
-        });
+    auto move_files = [folders = driver.folders(), old, name, on = guest->autostart] {
+        if (on)
+            if (auto linked = store::save_autostart(folders, name, true); !linked) return linked;
+        return store::remove_definition(folders, old);
+    };
+    auto removed = co_await offload(driver.workers(), std::move(move_files));
     if (!removed) { // two files of one uuid would be a riddle at the next start
-        (void)co_await offload(driver.workers(),
-                               [folders = driver.folders(), name] { // the first error is told
-                                   return store::remove_definition(folders, name);
-                               });
+        auto take_back = [folders = driver.folders(), name] { // the first error is told
+            return store::remove_definition(folders, name);
+        };
+        (void)co_await offload(driver.workers(), std::move(take_back));
         co_return std::unexpected(std::move(removed).error());
     }
     emit_life(driver, *guest, {Life::undefined, Undefined::renamed});

@@ -160,13 +160,16 @@ Driver::~Driver() {
 
 boost::asio::awaitable<Result<>> Driver::start() {
     auto& parts = *parts_;
-    CO_TRY(lock, co_await offload(workers_, [folders = folders()] { return made_folders(folders); }));
+    auto make = [folders = folders()] { return made_folders(folders); };
+    CO_TRY(lock, co_await offload(workers_, std::move(make)));
     parts.lock = std::move(lock);
     parts.boot = boot_id();
     parts.launch.helper = confine_helper(setup_);
-    CO_TRY(layout, co_await offload(workers_, [] { return cgroup_layout(); }));
+    auto mounted = [] { return cgroup_layout(); };
+    CO_TRY(layout, co_await offload(workers_, std::move(mounted)));
     parts.launch.cgroups = layout;
-    auto who = co_await offload(workers_, [conf = conf()] { return ids_of(conf.user, conf.group); });
+    auto look_up = [conf = conf()] { return ids_of(conf.user, conf.group); };
+    auto who = co_await offload(workers_, std::move(look_up));
     if (!who) log(LogLevel::warning, "qemu.conf: " + full_text(who.error()));
     parts.probe =
         std::make_unique<QemuProbe>(workers_, ProbeSetup{.cache = folders().cache,
@@ -175,8 +178,8 @@ boost::asio::awaitable<Result<>> Driver::start() {
                                                          .runs_as = who ? std::optional(*who) : std::nullopt,
                                                          .try_kvm = !who || kvm_usable(*who)});
 
-    const auto definitions =
-        co_await offload(workers_, [folders = folders()] { return store::load_definitions(folders); });
+    auto load = [folders = folders()] { return store::load_definitions(folders); };
+    const auto definitions = co_await offload(workers_, std::move(load));
     for (const auto& bad : definitions.unreadable)
         log(LogLevel::error, fmt::format("'{}' is left out: {}", bad.path, full_text(bad.why)));
     for (const auto& file : definitions.found) load_one(*this, file);
@@ -207,8 +210,8 @@ boost::asio::awaitable<Result<std::shared_ptr<const QemuCaps>>> Driver::caps(std
 }
 
 boost::asio::awaitable<Result<HostFacts>> Driver::facts(HostQuestions questions) {
-    co_return co_await offload(
-        workers_, [conf = conf(), questions = std::move(questions)] { return host_facts(conf, questions); });
+    auto look = [conf = conf(), questions = std::move(questions)] { return host_facts(conf, questions); };
+    co_return co_await offload(workers_, std::move(look));
 }
 
 } // namespace cloister

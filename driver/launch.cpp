@@ -51,8 +51,7 @@ struct Prepared {
 };
 
 HostQuestions questions_about(const Domain& domain, const QemuConf& conf) {
-    HostQuestions out{.owners = identities_of_interest(domain, conf),
-                      .devices = wants_host_devices(domain)};
+    HostQuestions out{.owners = identities_of_interest(domain, conf), .devices = wants_host_devices(domain)};
     for (auto& image : images_of_interest(domain)) out.paths.push_back({image.path, image.format});
     for (auto& path : paths_of_interest(domain, conf)) out.paths.push_back({std::move(path), {}});
     return out;
@@ -204,9 +203,8 @@ Task<Error> died_early(Driver* driver, std::shared_ptr<Guest> guest, Error error
     const auto process = guest->running->process;
     const auto dead = co_await guest->wait_until([&] { return guest->running->exited; }, 2s);
     if (!dead) co_return error;
-    const auto words = co_await offload(driver->workers(), [process, log = guest->running->plan.paths.log] {
-        return last_words(*process, log);
-    });
+    auto ask = [process, log = guest->running->plan.paths.log] { return last_words(*process, log); };
+    const auto words = co_await offload(driver->workers(), std::move(ask));
     co_return Error{.code = Code::internal,
                     .message = tr("process exited while connecting to monitor: {0}", words)};
 }
@@ -344,9 +342,10 @@ Task<Result<>> ask_and_verify(Driver* driver, std::shared_ptr<Guest> guest) {
         commands.push_back(monitor->send(name, arguments));
 
     save_status(*driver, guest); // from here on a restarted daemon can take the guest over
-    const auto report = co_await offload(driver->workers(), [plan = guest->running->plan, process] {
+    auto check = [plan = guest->running->plan, process] {
         return verify(plan, process->lowered, process->process);
-    });
+    };
+    const auto report = co_await offload(driver->workers(), std::move(check));
     CO_TRY(is, co_await status.answer());
     CO_CHECK(check_prelaunch(is));
     CO_TRY(backends, co_await chardevs.answer());
@@ -378,7 +377,8 @@ Task<Result<>> let_run(Driver* driver, std::shared_ptr<Guest> guest, bool paused
         co_return Result<>{};
     }
     running.running_because = RunningReason::booted;
-    CO_TRY(done, co_await running.monitor->execute("cont"));
+    const auto monitor = running.monitor; // outlives the guest's end while QEMU answers
+    CO_TRY(done, co_await monitor->execute("cont"));
     if (!guest->running) co_return fail(Code::operation_failed, tr("guest unexpectedly quit"));
     happened(*driver, guest,
              Happened::qmp_resume); // RESUME came before the answer: then this changes nothing
@@ -402,10 +402,8 @@ Task<Result<>> started(Driver* driver, std::shared_ptr<Guest> guest, LaunchOptio
     guest->taints = running.plan.taints;
     for (const auto& warning : running.plan.warnings) log(LogLevel::warning, guest->name + ": " + warning);
 
-    CO_TRY(process,
-           co_await offload(driver->workers(), [work = kernel_work(*driver, *guest, options, *ready.caps)] {
-               return launched(work);
-           }));
+    auto start = [work = kernel_work(*driver, *guest, options, *ready.caps)] { return launched(work); };
+    CO_TRY(process, co_await offload(driver->workers(), std::move(start)));
     running.process = process;
     running.pid = process->process.pid;
     if (!process->vsock_cids.empty())
@@ -437,11 +435,13 @@ Task<void> roll_back(Driver* driver, std::shared_ptr<Guest> guest) {
         co_return;
     }
     if (!guest->running) co_return;
-    if (const auto process = guest->running->process)
-        (void)co_await offload(driver->workers(), [process] {
+    if (const auto process = guest->running->process) {
+        auto kill = [process] {
             (void)send_signal(process->pidfd, SIGKILL); // it may be gone
             return wait_exit(process->pidfd, 10s);
-        });
+        };
+        (void)co_await offload(driver->workers(), std::move(kill)); // release says what could not be removed
+    }
     guest->running->exited = true;
     co_await release_guest(*driver, guest, ShutoffReason::failed);
     guest->finished = run;
@@ -478,10 +478,10 @@ Task<Result<Report>> confinement_report(Driver& driver, std::shared_ptr<Guest> g
         refusal.error().domain = ErrorDomain::domain;
         co_return refusal;
     }
-    co_return co_await offload(driver.workers(),
-                               [plan = guest->running->plan, process = guest->running->process] {
-                                   return verify(plan, process->lowered, process->process);
-                               });
+    auto check = [plan = guest->running->plan, process = guest->running->process] {
+        return verify(plan, process->lowered, process->process);
+    };
+    co_return co_await offload(driver.workers(), std::move(check));
 }
 
 } // namespace cloister

@@ -111,11 +111,11 @@ Task<Result<>> plan_again(Driver* driver, std::shared_ptr<Guest> guest) {
     CO_TRY(facts, co_await driver->facts(std::move(questions)));
     if (!guest->running) co_return Result<>{};
     CO_TRY(plan, plan_launch(*live, *caps, driver->conf(), facts, running.reserved, running.plan.paths));
-    CO_TRY(lowered, co_await offload(driver->workers(),
-                                     [plan, cgroups = driver->parts().launch.cgroups]() -> Result<Lowered> {
-                                         const auto seen = TRY(look(plan, cgroups));
-                                         return lower(plan, seen);
-                                     }));
+    auto lower_again = [plan, cgroups = driver->parts().launch.cgroups]() -> Result<Lowered> {
+        const auto seen = TRY(look(plan, cgroups));
+        return lower(plan, seen);
+    };
+    CO_TRY(lowered, co_await offload(driver->workers(), std::move(lower_again)));
     if (!guest->running) co_return Result<>{};
     running.plan = std::move(plan);
     running.caps = caps;
@@ -209,8 +209,8 @@ Result<std::shared_ptr<Guest>> adopted(Driver& driver, Found& found) {
 } // namespace
 
 Task<void> reconnect_all(Driver& driver) {
-    const auto all =
-        co_await offload(driver.workers(), [folders = driver.folders()] { return found_on_disk(folders); });
+    auto read_all = [folders = driver.folders()] { return found_on_disk(folders); };
+    const auto all = co_await offload(driver.workers(), std::move(read_all));
     std::vector<std::pair<std::shared_ptr<Guest>, bool>> guests; ///< and whether it was being started
     for (const auto& found : all) {
         const bool alive = found->pidfd && found->journal.boot_id == driver.parts().boot;
@@ -225,10 +225,11 @@ Task<void> reconnect_all(Driver& driver) {
             continue;
         }
         log(LogLevel::info, "cleaning up after '" + found->journal.name + "'");
-        co_await offload(driver.workers(), [folders = driver.folders(), found, boot = driver.parts().boot] {
+        auto clean = [folders = driver.folders(), found, boot = driver.parts().boot] {
             clean_up(folders, *found, boot);
             return true;
-        });
+        };
+        co_await offload(driver.workers(), std::move(clean));
     }
     for (const auto& [guest, was_starting] : guests) {
         co_await find_monitor(&driver, guest, was_starting);

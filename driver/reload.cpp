@@ -44,8 +44,8 @@ Task<void> take_over(Driver& driver, store::DefinitionText file) {
 
 boost::asio::awaitable<Result<>> reload_definitions(Driver& driver) {
     CO_TRY(pass, driver.gate().enter());
-    const auto found = co_await offload(
-        driver.workers(), [folders = driver.folders()] { return store::load_definitions(folders); });
+    auto load = [folders = driver.folders()] { return store::load_definitions(folders); };
+    const auto found = co_await offload(driver.workers(), std::move(load));
     for (const auto& bad : found.unreadable)
         log(LogLevel::error, fmt::format("'{}' is left out: {}", bad.path, full_text(bad.why)));
     for (const auto& file : found.found) co_await take_over(driver, file);

@@ -116,13 +116,13 @@ Task<void> write_status(Driver* driver, std::shared_ptr<Guest> guest) {
     const auto run = guest->run;
     do {
         guest->running->save_again = false;
-        auto saved = co_await offload(
-            driver->workers(),
-            [path = store::status_path(driver->folders().runtime, guest->name), file = status_file(*guest)] {
-                auto text = store::printed(file);
-                return text ? store::write_volatile(path, *text)
-                            : Result<>(std::unexpected(std::move(text).error()));
-            });
+        auto write = [path = store::status_path(driver->folders().runtime, guest->name),
+                      file = status_file(*guest)] {
+            auto text = store::printed(file);
+            return text ? store::write_volatile(path, *text)
+                        : Result<>(std::unexpected(std::move(text).error()));
+        };
+        auto saved = co_await offload(driver->workers(), std::move(write));
         if (!saved)
             log(LogLevel::error,
                 fmt::format("cannot save the status of '{}': {}", guest->name, full_text(saved.error())));
@@ -156,11 +156,11 @@ Task<void> hand_over(Driver* driver, std::vector<Op> ops) {
         for (const auto& other : driver->registry().all()) {
             if (!uses(*other, op) || !other->running->process) continue;
             other->running->process->undo.push_back(op);
-            auto saved =
-                co_await offload(driver->workers(), [folder = driver->folders().undo,
-                                                     journal = journal_of(*other, driver->parts().boot)] {
-                    return store::save_journal(folder, journal);
-                });
+            auto save = [folder = driver->folders().undo,
+                         journal = journal_of(*other, driver->parts().boot)] {
+                return store::save_journal(folder, journal);
+            };
+            auto saved = co_await offload(driver->workers(), std::move(save));
             if (!saved) log(LogLevel::error, "cannot save the undo journal: " + full_text(saved.error()));
             break;
         }
@@ -293,8 +293,8 @@ Task<void> release_guest(Driver& driver, std::shared_ptr<Guest> guest, Status of
                     .undo_folder = driver.folders().undo,
                     .reason = std::string(reason_text(off))};
     if (running.process) remains.undo = running.process->undo;
-    auto left = co_await offload(driver.workers(),
-                                 [remains = std::move(remains)] { return give_back_host(remains); });
+    auto take_back = [remains = std::move(remains)] { return give_back_host(remains); };
+    auto left = co_await offload(driver.workers(), std::move(take_back));
     if (!left)
         log(LogLevel::error, fmt::format("not everything of '{}' could be taken back: {}", guest->name,
                                          full_text(left.error())));

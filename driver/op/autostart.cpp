@@ -19,10 +19,10 @@ Task<Result<DomainSetAutostart::Out>> DomainSetAutostart::run(Call call, In in) 
         co_return refuse(Code::operation_invalid, tr("cannot set autostart for transient domain"));
     const bool on = in.autostart != 0;
     if (on == guest->autostart) co_return Out{};
-    CO_CHECK(
-        co_await offload(call.driver->workers(), [folders = call.driver->folders(), name = guest->name, on] {
-            return store::save_autostart(folders, name, on);
-        }));
+    auto link = [folders = call.driver->folders(), name = guest->name, on] {
+        return store::save_autostart(folders, name, on);
+    };
+    CO_CHECK(co_await offload(call.driver->workers(), std::move(link)));
     guest->autostart = on;
     co_return Out{};
 }

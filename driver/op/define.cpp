@@ -23,13 +23,12 @@ Task<Result<>> forget(Call call, call::DomainHandle domain, std::uint32_t flags)
     auto& driver = *call.driver;
     const auto& nvram = guest->definition->os.nvram;
     if (nvram && nvram->path && !(flags & undefine_keep_nvram)) {
-        const auto there =
-            co_await offload(driver.workers(), [path = *nvram->path] { return store::exists(path); });
+        auto look = [path = *nvram->path] { return store::exists(path); };
+        const auto there = co_await offload(driver.workers(), std::move(look));
         if (there && !(flags & undefine_nvram))
             co_return refuse(Code::operation_invalid, tr("cannot undefine domain with nvram"));
-        if (there)
-            CO_CHECK(co_await offload(driver.workers(),
-                                      [path = *nvram->path] { return store::remove_file(path); }));
+        auto remove = [path = *nvram->path] { return store::remove_file(path); };
+        if (there) CO_CHECK(co_await offload(driver.workers(), std::move(remove)));
     }
     co_return co_await undefine(driver, guest);
 }
