@@ -143,6 +143,9 @@ Cgroups cgroups(const LaunchPlan& plan, const HostLook& look) {
                 list_devices(DeviceBackend::v1, out.groups.back());
         }
     }
+    // Who enters a cpu group queues up again for the processor: last, so that nothing else waits for that.
+    std::ranges::stable_partition(
+        out.groups, [](const std::string& group) { return group.find("/cpu/") == std::string::npos; });
     if (acl && out.backend == DeviceBackend::none)
         out.notes.push_back(
             tr("cgroup: this host has neither a v2 hierarchy nor the v1 controller 'devices'"));

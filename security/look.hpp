@@ -44,7 +44,8 @@ struct CgroupLayout {
 struct HostLook {
     std::map<std::string, Seen> paths{}; ///< every name on the way, symlinks included; absent: not there
     std::vector<std::string>
-        dev_submounts{}; ///< "/dev/pts", "/dev/shm": topmost of each, nested ones left out
+        dev_submounts{};                   ///< "/dev/pts", "/dev/shm": topmost of each, nested ones left out
+    std::vector<std::string> interfaces{}; ///< of the taps' names: those that exist already
     CgroupLayout cgroups{};
     int landlock_abi = 0;                 ///< 0: the kernel has none
     std::map<std::string, Owner> names{}; ///< owners written by name in label overrides

@@ -178,6 +178,16 @@ bool has(const LaunchPlan& running, const std::string& path) {
            std::ranges::any_of(running.confinement.base_devices, same);
 }
 
+/// A tap that is somebody else's must not get into our undo list.
+Result<> check_taps(const std::vector<Descriptor>& descriptors, const HostLook& look) {
+    for (const auto& descriptor : descriptors)
+        if (const auto* tap = std::get_if<TapDevice>(&descriptor.what); tap != nullptr && !tap->persistent)
+            if (std::ranges::find(look.interfaces, tap->name) != look.interfaces.end())
+                return fail(Code::system,
+                            tr("Unable to create tap device {0}: Device or resource busy", tap->name));
+    return {};
+}
+
 Result<> check_grants(const LaunchPlan& plan, const HostLook& look) {
     for (const auto& grant : plan.grants) {
         if (grant.optional || grant.created_by_us || grant.kind == Kind::unknown) continue;
@@ -201,6 +211,7 @@ void set_guest(Op& op, const ProcessId& guest) {
 Result<Lowered> lower(const LaunchPlan& plan, const HostLook& look) {
     Lowered out;
     if (auto checked = check_grants(plan, look); !checked) return std::unexpected(checked.error());
+    if (auto checked = check_taps(plan.descriptors, look); !checked) return std::unexpected(checked.error());
     lower_files(plan, look, out);
     auto items = lower_descriptors(plan, look, out);
 
@@ -264,6 +275,7 @@ Result<std::vector<Op>> lower_hotplug(const LaunchPlan& running, const DevicePla
                                       const std::vector<DeviceRule>& rules) {
     std::vector<Op> out;
     const auto& who = running.identity;
+    if (auto checked = check_taps(added.descriptors, look); !checked) return std::unexpected(checked.error());
     for (const auto& directory : added.directories)
         out.emplace_back(MakeDirectory{directory.path, directory.mode,
                                        owner_of_made(directory.guest_owned, who), directory.keep});

@@ -69,6 +69,9 @@ Result<bool> make_group(const MakeCgroup& op) {
             if (leaf && !op.partition && (::rmdir(folder.c_str()) < 0 || ::mkdir(folder.c_str(), 0755) < 0))
                 return failed("replace group", folder, Layer::cgroup);
         }
+        // Whatever our umask: figures of guests are for monitoring programs too.
+        if (::chmod(folder.c_str(), 0755) < 0 && errno != ENOENT)
+            return failed("change the mode of", folder, Layer::cgroup);
         for (const auto& [file, value] :
              {std::pair{"/cpuset.cpus", op.cpus}, std::pair{"/cpuset.mems", op.mems}})
             if (auto filled = fill_if_empty(folder + file, value); !filled)

@@ -43,13 +43,24 @@ struct Launch::State {
     std::optional<ConfinedProcess> guest{};
     std::map<std::string, std::uint32_t> cids{};
 
-    /// Journal first, then the host. What was journalled stays in `undo` even when it failed: taking back
-    /// what did not happen is harmless.
-    Result<> apply(const std::vector<Op>& ops) {
-        auto back = inverses(ops);
+    std::vector<std::string> fresh{}; ///< kept files that this launch made: kept from the first exec on
+
+    /// All inverses at once and before anything is done: one write to disk for a whole launch. What is in
+    /// there but never happens is harmless to take back.
+    Result<> remember(const std::vector<Op>& back) {
         if (journal && !back.empty())
             if (auto saved = journal(back); !saved) return saved;
         undo.insert(undo.begin(), back.begin(), back.end());
+        return {};
+    }
+    Result<> remember_everything() {
+        std::vector<Op> all;
+        for (const auto* part : {&lowered.directories, &lowered.files, &lowered.descriptors, &lowered.cgroups,
+                                 &lowered.ownership})
+            all.insert(all.end(), part->begin(), part->end());
+        return remember(inverses(all));
+    }
+    Result<> apply(const std::vector<Op>& ops) {
         for (const auto& op : ops) {
             const auto* vsock = std::get_if<OpenVsock>(&op);
             auto done =
@@ -72,12 +83,18 @@ struct Launch::State {
         }
         return fail(Code::operation_failed, tr("no vsock address is free"));
     }
-    Result<> remember(Op back) {
-        if (journal)
-            if (auto saved = journal({back}); !saved) return saved;
-        undo.insert(undo.begin(), std::move(back));
-        return {};
+    Result<> lower_plan(const HostLook& seen) {
+        lowered = TRY(lower(plan, seen));
+        for (const auto& op : lowered.files)
+            if (const auto* file = std::get_if<MakeFile>(&op); file != nullptr && file->keep)
+                if (!seen.paths.contains(file->path)) fresh.push_back(file->path);
+        if (!lowered.seccomp.rules.empty()) {
+            lowered.script.seccomp = TRY(compiled(lowered.seccomp));
+            for (auto& helper : lowered.helpers) helper.seccomp = lowered.script.seccomp;
+        }
+        return remember_everything();
     }
+    Result<> open_descriptors();
 };
 
 Launch::Launch(std::unique_ptr<State> state) : state_(std::move(state)) {}
@@ -161,46 +178,38 @@ Result<Launch> Launch::prepare(const LaunchPlan& plan, const LaunchEnvironment& 
                                Journal journal) {
     Launch out(std::make_unique<State>(State{plan, environment, std::move(journal)}));
     auto& s = *out.state_;
-    const auto run = [&]() -> Result<> {
-        HostLook seen;
-        if (auto r = step(LaunchStep::look, out.fault(LaunchStep::look),
-                          [&]() -> Result<> {
-                              seen = TRY(look(plan, environment.cgroups));
-                              return {};
-                          });
-            !r)
-            return r;
-        if (auto r = step(LaunchStep::lower, out.fault(LaunchStep::lower),
-                          [&]() -> Result<> {
-                              s.lowered = TRY(lower(plan, seen));
-                              if (s.lowered.seccomp.rules.empty()) return {};
-                              s.lowered.script.seccomp = TRY(compiled(s.lowered.seccomp));
-                              for (auto& helper : s.lowered.helpers)
-                                  helper.seccomp = s.lowered.script.seccomp;
-                              return {};
-                          });
-            !r)
-            return r;
-        using Part = std::pair<LaunchStep, const std::vector<Op>*>;
-        for (const auto& [at, ops] : {Part{LaunchStep::directories, &s.lowered.directories},
-                                      Part{LaunchStep::files, &s.lowered.files},
-                                      Part{LaunchStep::descriptors, &s.lowered.descriptors},
-                                      Part{LaunchStep::cgroups, &s.lowered.cgroups}})
-            if (auto r = step(at, out.fault(at), [&] { return s.apply(*ops); }); !r) return r;
-        for (const auto& op : s.lowered.descriptors)
-            if (const auto* vsock = std::get_if<OpenVsock>(&op); vsock != nullptr && vsock->cid != 0)
-                s.cids[vsock->symbol] = vsock->cid;
-        s.null = Fd(::open("/dev/null", O_RDONLY | O_CLOEXEC));
-        if (!s.null) return failed("open", "/dev/null", Layer::none);
-        s.log = TRY(open_log(plan, environment.log_fd));
-        return step(LaunchStep::helpers, out.fault(LaunchStep::helpers), [&] { return out.start_helpers(); });
-    };
-    if (auto done = run(); !done) {
+    HostLook seen;
+    const std::vector<std::pair<LaunchStep, std::function<Result<>()>>> steps{
+        {LaunchStep::look,
+         [&]() -> Result<> {
+             seen = TRY(look(plan, environment.cgroups));
+             return {};
+         }},
+        {LaunchStep::lower, [&] { return s.lower_plan(seen); }},
+        {LaunchStep::directories, [&] { return s.apply(s.lowered.directories); }},
+        {LaunchStep::files, [&] { return s.apply(s.lowered.files); }},
+        {LaunchStep::descriptors, [&] { return s.open_descriptors(); }},
+        {LaunchStep::cgroups, [&] { return s.apply(s.lowered.cgroups); }},
+        {LaunchStep::helpers, [&] { return out.start_helpers(); }}};
+    for (const auto& [at, work] : steps) {
+        auto done = step(at, out.fault(at), work);
+        if (done) continue;
         auto error = std::move(done).error();
         if (auto back = out.abandon(); !back) error.context.push_back("taking back: " + back.error().message);
         return std::unexpected(std::move(error));
     }
     return out;
+}
+
+Result<> Launch::State::open_descriptors() {
+    if (auto done = apply(lowered.descriptors); !done) return done;
+    for (const auto& op : lowered.descriptors)
+        if (const auto* vsock = std::get_if<OpenVsock>(&op); vsock != nullptr && vsock->cid != 0)
+            cids[vsock->symbol] = vsock->cid;
+    null = Fd(::open("/dev/null", O_RDONLY | O_CLOEXEC));
+    if (!null) return failed("open", "/dev/null", Layer::none);
+    log = TRY(open_log(plan, environment.log_fd));
+    return {};
 }
 
 Result<> Launch::start_helpers() {
@@ -213,7 +222,7 @@ Result<> Launch::start_helpers() {
                                                                     .groups = s.lowered.groups,
                                                                     .cgroup_v2 = s.lowered.cgroup_v2,
                                                                     .patience = s.environment.patience})));
-            if (auto noted = s.remember(StopProcess{s.helpers.back().id(), helper.name}); !noted)
+            if (auto noted = s.remember({StopProcess{s.helpers.back().id(), helper.name}}); !noted)
                 return noted;
             if (auto ready = s.helpers.back().go(); !ready) return ready;
             return s.helpers.back().exec();
@@ -288,6 +297,7 @@ Result<> Launch::exec() {
     return step(LaunchStep::exec, fault(LaunchStep::exec), [&]() -> Result<> {
         if (auto done = s.guest->exec(); !done) return done;
         s.opened.clear(); // QEMU has them: a tap ends with its last descriptor
+        s.fresh.clear();
         return {};
     });
 }
@@ -310,6 +320,8 @@ Result<> Launch::abandon() {
     s.opened.clear();
     s.null = {};
     s.log = {};
+    for (const auto& path : s.fresh)
+        if (auto removed = cloister::apply(RemoveFile{path}); !removed) return removed;
     auto left = release(s.undo);
     if (!left) return std::unexpected(left.error());
     s.helpers.clear(); // ended by the undo list

@@ -52,8 +52,9 @@ struct LaunchEnvironment {
 
 class Launch {
 public:
-    /// `journal` is called before the host is touched, with the inverses (newest first) of what comes next;
-    /// they go in front of those told before. On failure the prepared part is already taken back.
+    /// `journal` is called before the host is touched, with the inverses (newest first) of all that the
+    /// launch will do; and once more for each helper process, before that does anything: these go in front of
+    /// those told before. On failure what was done is already taken back.
     static Result<Launch> prepare(const LaunchPlan& plan, const LaunchEnvironment& environment,
                                   Journal journal);
     Result<> spawn();

@@ -12,6 +12,7 @@
 #include <fcntl.h>
 #include <grp.h>
 #include <linux/landlock.h>
+#include <net/if.h>
 #include <pwd.h>
 #include <set>
 #include <sys/stat.h>
@@ -100,9 +101,12 @@ std::optional<std::uint32_t> id_of(const std::string& name, bool group) {
 }
 
 HostLook look_at(const std::vector<std::string>& paths, const std::vector<Grant>& grants,
-                 const CgroupLayout& cgroups) {
+                 const std::vector<Descriptor>& descriptors, const CgroupLayout& cgroups) {
     HostLook out{.cgroups = cgroups};
     for (const auto& path : paths) see(path, out.paths);
+    for (const auto& descriptor : descriptors)
+        if (const auto* tap = std::get_if<TapDevice>(&descriptor.what))
+            if (::if_nametoindex(tap->name.c_str()) != 0) out.interfaces.push_back(tap->name);
     out.dev_submounts = dev_submounts();
     const auto abi = ::syscall(SYS_landlock_create_ruleset, nullptr, 0, LANDLOCK_CREATE_RULESET_VERSION);
     out.landlock_abi = abi < 0 ? 0 : static_cast<int>(abi);
@@ -123,10 +127,10 @@ HostLook look_at(const std::vector<std::string>& paths, const std::vector<Grant>
 } // namespace
 
 Result<HostLook> look(const LaunchPlan& plan, const CgroupLayout& cgroups) {
-    return look_at(paths_of(plan, cgroups), plan.grants, cgroups);
+    return look_at(paths_of(plan, cgroups), plan.grants, plan.descriptors, cgroups);
 }
 Result<HostLook> look(const DevicePlan& added, const CgroupLayout& cgroups) {
-    return look_at(paths_of(added), added.grants, cgroups);
+    return look_at(paths_of(added), added.grants, added.descriptors, cgroups);
 }
 
 Result<CgroupLayout> cgroup_layout() {

@@ -62,4 +62,9 @@ std::vector<std::string> dev_submounts() {
     return top;
 }
 
+bool root_is_shared() {
+    const auto all = mounts("self");
+    return all && std::ranges::any_of(*all, [](const Mount& m) { return m.point == "/" && m.shared; });
+}
+
 } // namespace cloister

@@ -18,4 +18,7 @@ Result<std::vector<Mount>> mounts(const std::string& process);
 /// The mount points below our /dev that a private /dev keeps: each once, without those inside another.
 std::vector<std::string> dev_submounts();
 
+/// Whether a mount that the host makes later can arrive in a guest: "/" is shared.
+bool root_is_shared();
+
 } // namespace cloister

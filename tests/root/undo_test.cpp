@@ -65,6 +65,27 @@ TEST(Undo, OwnersAreGivenAndRestored) {
     EXPECT_EQ(snapshot(world), before);
 }
 
+TEST(Undo, AKeptFileStaysWhenTheGuestRanAndGoesWhenItNeverDid) {
+    const World world;
+    make_images(world);
+    const auto nvram = world.path("nvram");
+    auto plan = world.qemu();
+    plan.files = {{.path = nvram, .copy_of = world.path("base"), .keep = true}};
+    auto environment = world.environment();
+    environment.fault = LaunchStep::cgroups;
+    EXPECT_FALSE(Launch::prepare(plan, environment, {}));
+    EXPECT_EQ(::access(nvram.c_str(), F_OK), -1);
+
+    auto launch = launched(plan, world.environment());
+    end(launch);
+    EXPECT_EQ(read_all(nvram), "base");
+    EXPECT_EQ(owner_of(nvram), (Owner{guest_uid, guest_gid}));
+
+    write_all(nvram, "written by the guest");
+    EXPECT_FALSE(Launch::prepare(plan, environment, {}));
+    EXPECT_EQ(read_all(nvram), "written by the guest");
+}
+
 TEST(Undo, AReadOnlyFileThatTheGuestCanReadKeepsItsOwner) {
     const World world;
     make_images(world);
