@@ -76,7 +76,7 @@ struct InterfaceSource {
 };
 template <> inline constexpr auto fields<InterfaceSource> = xml::table(
     xml::attr("network", &InterfaceSource::network), xml::attr("portgroup", &InterfaceSource::portgroup),
-    xml::attr("portid", &InterfaceSource::portid), xml::attr("bridge", &InterfaceSource::bridge),
+    xml::live(xml::attr("portid", &InterfaceSource::portid)), xml::attr("bridge", &InterfaceSource::bridge),
     xml::attr("dev", &InterfaceSource::dev), xml::attr("address", &InterfaceSource::address_attribute),
     xml::attr("port", &InterfaceSource::port), xml::attr("type", &InterfaceSource::type),
     xml::attr("path", &InterfaceSource::path), xml::attr("mode", &InterfaceSource::mode),
@@ -345,20 +345,31 @@ struct Interface {
     xml::Rest rest{};
     bool operator==(const Interface&) const = default;
 };
-template <> inline constexpr auto fields<Interface> =
-    xml::table(xml::attr("type", &Interface::type), xml::attr("managed", &Interface::managed),
-               xml::attr("trustGuestRxFilters", &Interface::trust_guest_rx_filters),
-               xml::child("mac", &Interface::mac), xml::child("source", &Interface::source),
-               xml::child("vlan", &Interface::vlan), xml::child("virtualport", &Interface::virtualport),
-               xml::child("bandwidth", &Interface::bandwidth), xml::child("port", &Interface::port),
-               xml::child("ip", &Interface::ips), xml::child("route", &Interface::routes),
-               xml::child("script", &Interface::script), xml::child("downscript", &Interface::downscript),
-               xml::child("target", &Interface::target), xml::child("guest", &Interface::guest),
-               xml::child("model", &Interface::model), xml::child("driver", &Interface::driver),
-               xml::child("backend", &Interface::backend), xml::child("filterref", &Interface::filterref),
-               xml::child("tune", &Interface::tune), xml::child("teaming", &Interface::teaming),
-               xml::child("link", &Interface::link), xml::child("mtu", &Interface::mtu),
-               xml::child("coalesce", &Interface::coalesce), xml::embed(&Interface::info));
+/// <driver> comes right after <mac> for an assigned card, after <model> for the others.
+template <bool Assigned> inline constexpr auto interface_driver = xml::special<Interface>(
+    [](std::string_view name, const xml::Node* child) { return child && name == "driver"; },
+    [](const xml::Node& n, Interface& out, xml::Flavour flavour) -> Result<> {
+        if (const auto* node = n.child("driver"))
+            out.driver = TRY(xml::parse<InterfaceDriver>(*node, flavour));
+        return {};
+    },
+    [](const Interface& v, xml::Node& n, const xml::Style& style) {
+        if (v.driver && (v.type == InterfaceType::hostdev) == Assigned)
+            n.children.push_back(xml::formatted(*v.driver, "driver", style));
+    });
+template <> inline constexpr auto fields<Interface> = xml::table(
+    xml::attr("type", &Interface::type), xml::attr("managed", &Interface::managed),
+    xml::attr("trustGuestRxFilters", &Interface::trust_guest_rx_filters), xml::child("mac", &Interface::mac),
+    interface_driver<true>, xml::child("source", &Interface::source), xml::child("vlan", &Interface::vlan),
+    xml::child("virtualport", &Interface::virtualport), xml::child("bandwidth", &Interface::bandwidth),
+    xml::child("port", &Interface::port), xml::child("ip", &Interface::ips),
+    xml::child("route", &Interface::routes), xml::child("script", &Interface::script),
+    xml::child("downscript", &Interface::downscript), xml::child("target", &Interface::target),
+    xml::child("guest", &Interface::guest), xml::child("model", &Interface::model), interface_driver<false>,
+    xml::child("backend", &Interface::backend), xml::child("filterref", &Interface::filterref),
+    xml::child("tune", &Interface::tune), xml::child("teaming", &Interface::teaming),
+    xml::child("link", &Interface::link), xml::child("mtu", &Interface::mtu),
+    xml::child("coalesce", &Interface::coalesce), xml::embed(&Interface::info));
 template <> inline constexpr const char* element<Interface> = "interface";
 
 } // namespace cloister

@@ -6,9 +6,30 @@
 
 namespace cloister {
 
+/// An unsigned number printed as 0x… in capitals.
+template <int Digits> struct UpperHex {
+    std::uint32_t value = 0;
+    auto operator<=>(const UpperHex&) const = default;
+};
+namespace xml {
+template <int D> struct Scalar<UpperHex<D>> {
+    static std::optional<UpperHex<D>> read(std::string_view t) {
+        const auto v = c_number(t);
+        if (!v || *v > UINT32_MAX) return std::nullopt;
+        return UpperHex<D>{static_cast<std::uint32_t>(*v)};
+    }
+    static std::string write(UpperHex<D> v) {
+        auto out = hexadecimal(v.value, D);
+        for (auto& c : out)
+            if (c >= 'a' && c <= 'f') c = static_cast<char>(c - 'a' + 'A');
+        return out;
+    }
+};
+} // namespace xml
+
 struct RedirRule { ///< absent: any
-    std::optional<xml::Hex<2>> usb_class{};
-    std::optional<xml::Hex<4>> vendor{}, product{};
+    std::optional<UpperHex<2>> usb_class{};
+    std::optional<UpperHex<4>> vendor{}, product{};
     std::optional<std::string> version{}; ///< "1.10": binary-coded
     YesNo allow = YesNo::no;
     xml::Rest rest{};

@@ -283,7 +283,7 @@ struct BackingStore {
     bool operator==(const BackingStore& other) const;
 };
 template <> inline constexpr auto fields<BackingStore> =
-    xml::table(xml::attr("type", &BackingStore::type), xml::attr("index", &BackingStore::index),
+    xml::table(xml::attr("type", &BackingStore::type), xml::live(xml::attr("index", &BackingStore::index)),
                xml::child("format", &BackingStore::format), xml::child("source", &BackingStore::source),
                xml::child("backingStore", &BackingStore::below));
 inline bool BackingStore::operator==(const BackingStore& other) const {

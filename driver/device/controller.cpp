@@ -43,6 +43,9 @@ constexpr auto scsi_drivers = std::to_array<Names2>({
     {"buslogic", ""},
     {"ncr53c90", ""},
 });
+/// Which port of a USB 2 controller its companions begin with.
+constexpr auto companion_ports =
+    std::to_array<Names2>({{"ich9-uhci1", "0"}, {"ich9-uhci2", "2"}, {"ich9-uhci3", "4"}});
 /// Model -> the <model name> it gets when none was written.
 constexpr auto pci_models = std::to_array<Names2>({
     {"pci-root", ""},
@@ -70,8 +73,13 @@ Error unsupported(std::string message) {
     return Error{.code = Code::config_unsupported, .message = std::move(message)};
 }
 
+/// QEMU lists its types by their own names; -device also takes the shorter ones that libvirt writes.
+std::string_view qom_type(std::string_view driver) {
+    return driver == "lsi" ? "lsi53c895a" : driver == "ahci" ? "ich9-ahci" : driver;
+}
+
 Result<> need(const PlanContext& context, std::string_view driver, std::string message) {
-    if (context.caps.has_type(driver)) return {};
+    if (context.caps.has_type(driver) || context.caps.has_type(qom_type(driver))) return {};
     return std::unexpected(unsupported(std::move(message)));
 }
 
@@ -233,24 +241,53 @@ Result<> check_usb(const Controller& c, const CompleteContext& context) {
     return fail(Code::xml_detail, tr("No master USB controller specified"));
 }
 
+bool is_usb2(const Controller& c) {
+    return c.type == ControllerType::usb && c.model && c.model->starts_with("ich9-");
+}
+
+/// The lowest index that is free; but the parts of one USB 2 controller, written one after the other, share
+/// theirs.
+std::uint32_t free_index(const Controller& c, const Domain& domain) {
+    const auto all = devices_of<Controller>(domain);
+    const auto taken = [&](std::uint32_t index, const std::optional<std::string>* model) {
+        return std::ranges::any_of(all, [&](const Controller* o) {
+            return o != &c && o->type == c.type && o->index && o->index->value == index &&
+                   (!model || o->model == *model);
+        });
+    };
+    if (is_usb2(c)) {
+        const Controller* before = nullptr;
+        for (const auto* o : all) {
+            if (o == &c) break;
+            before = o;
+        }
+        if (before && is_usb2(*before) && before->index && !taken(before->index->value, &c.model))
+            return before->index->value;
+    }
+    std::uint32_t index = 0;
+    while (taken(index, nullptr)) ++index;
+    return index;
+}
+
 } // namespace
 
 template <> void complete(Controller& c, const CompleteContext& context) {
     if (!c.type) return;
-    if (!c.index) {
-        std::uint32_t next = 0;
-        for (const auto* other : devices_of<Controller>(context.domain))
-            if (other->type == c.type && other->index) next = std::max(next, other->index->value + 1);
-        c.index = xml::Decimal{next};
-    }
+    if (!c.index) c.index = xml::Decimal{free_index(c, context.domain)};
     switch (*c.type) {
     case ControllerType::usb:
         if (c.model == "default") c.model.reset();
         if (!c.model && context.caps && context.caps->has_type("piix3-usb-uhci")) c.model = "piix3-uhci";
+        if (const auto* port = find(companion_ports, c.model); port && !c.master)
+            c.master = ControllerMaster{.startport = static_cast<std::uint32_t>(port->second.front() - '0')};
         break;
     case ControllerType::scsi:
         if (c.model == "auto") c.model.reset();
         if (!c.model) c.model = "lsilogic";
+        if (c.model == "ibmvscsi" && !c.info.address) {
+            c.info.address = Address{};
+            c.info.address->where = SpaprVioAddress{.reg = xml::LongHex<8>{0x2000}};
+        }
         break;
     case ControllerType::pci:
         if (c.model && !c.model_name)

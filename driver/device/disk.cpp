@@ -126,6 +126,16 @@ const char* write_cache(const Disk& disk) {
     return "";
 }
 
+/// Blanks are written with a backslash, as guests of libvirt have always seen them.
+std::string escaped_serial(const std::string& serial) {
+    std::string out;
+    for (const char c : serial) {
+        if (c == ' ') out += '\\';
+        out += c;
+    }
+    return out;
+}
+
 Result<> add_details(object& props, const Disk& disk) {
     if (disk.blockio) {
         if (disk.blockio->logical) props["logical_block_size"] = *disk.blockio->logical;
@@ -134,7 +144,7 @@ Result<> add_details(object& props, const Disk& disk) {
             props["discard_granularity"] = *disk.blockio->discard_granularity;
     }
     if (disk.wwn) {
-        const auto number = xml::c_number("0x" + *disk.wwn);
+        const auto number = xml::c_number(disk.wwn->starts_with("0x") ? *disk.wwn : "0x" + *disk.wwn);
         if (!number) return fail(Code::internal, tr("malformed wwn: {0}", *disk.wwn));
         props["wwn"] = *number;
     }
@@ -149,7 +159,7 @@ Result<> add_details(object& props, const Disk& disk) {
         props["secs"] = disk.geometry->sectors;
         if (disk.geometry->translation) props["bios-chs-trans"] = *disk.geometry->translation;
     }
-    if (disk.serial && !disk.serial->empty()) props["serial"] = *disk.serial;
+    if (disk.serial && !disk.serial->empty()) props["serial"] = escaped_serial(*disk.serial);
     if (disk.driver) add_error_policy(props, *disk.driver);
     return {};
 }
@@ -210,6 +220,24 @@ Result<DevicePlan> plan_vhost_user(const Disk& disk, const std::string& alias, c
     return out;
 }
 
+/// SD cards belong to the board: QEMU has no device for them, only this.
+Result<DevicePlan> plan_sd(const Disk& disk, const std::string& why, const PlanContext& context) {
+    DevicePlan out;
+    KeyValues drive;
+    const auto type = disk.type.value_or(SourceType::file);
+    const auto* path = disk.source ? local_path(type, *disk.source) : nullptr;
+    if (path) {
+        drive.add("file", *path).add("format", disk.driver ? disk.driver->type.value_or("raw") : "raw");
+        add_image_grant(out, type, *disk.source, disk.readonly ? Access::read : Access::read_write,
+                        disk.readonly || disk.shareable ? Sharing::shared : Sharing::exclusive, context, why);
+    }
+    drive.add("if", "sd")
+        .add("index", std::to_string(target_index(disk.target.dev.value_or("")).value_or(0)));
+    if (disk.readonly) drive.add("readonly", "on");
+    out.items.push_back({"drive", drive.text(), why});
+    return out;
+}
+
 } // namespace
 
 template <> Result<DevicePlan> plan(const Disk& disk, const PlanContext& context) {
@@ -219,6 +247,7 @@ template <> Result<DevicePlan> plan(const Disk& disk, const PlanContext& context
         return fail(Code::config_unsupported,
                     tr("the changes to disk '{0}' cannot be thrown away: transient disks are not supported",
                        disk.target.dev.value_or(alias)));
+    if (disk.target.bus == DiskBus::sd) return plan_sd(disk, why, context);
     if (disk.type == SourceType::vhostuser) return plan_vhost_user(disk, alias, why, context);
 
     DevicePlan out;

@@ -48,6 +48,10 @@ std::string_view default_port(const std::optional<std::string>& protocol) {
 }
 
 void complete_source(Source& source) {
+    // labelskip alone belongs to a run; a definition that only has that says nothing
+    std::erase_if(source.seclabels, [](const DeviceSecLabel& s) {
+        return !s.relabel && !s.label && !s.labelskip && s.rest.empty();
+    });
     const auto port = default_port(source.protocol);
     for (auto& host : source.hosts)
         if (!host.port && !port.empty() && (!host.transport || *host.transport == "tcp"))
@@ -272,9 +276,11 @@ Result<> check_text(const Disk& disk) {
     if (disk.serial && disk.serial->find_first_not_of(safe) != std::string::npos)
         return std::unexpected(
             unsupported(tr("driver serial '{0}' contains unsafe characters", *disk.serial)));
-    if (disk.wwn && (disk.wwn->size() != 16 ||
-                     disk.wwn->find_first_not_of("0123456789abcdefABCDEF") != std::string::npos))
-        return std::unexpected(malformed(tr("malformed wwn: {0}", *disk.wwn)));
+    if (disk.wwn) {
+        const auto digits = std::string_view(*disk.wwn).substr(disk.wwn->starts_with("0x") ? 2 : 0);
+        if (digits.size() != 16 || digits.find_first_not_of("0123456789abcdefABCDEF") != digits.npos)
+            return std::unexpected(malformed(tr("malformed wwn: {0}", *disk.wwn)));
+    }
     return {};
 }
 
@@ -373,13 +379,20 @@ template <> void complete(Disk& disk, const CompleteContext&) {
     if (disk.source && local_source_missing(*disk.source, *disk.type) && disk.source->seclabels.empty() &&
         !disk.source->startup_policy)
         disk.source.reset(); // an empty drive says so by having no source
+    if (!disk.source && (*disk.device == DiskDevice::cdrom || *disk.device == DiskDevice::floppy))
+        disk.type = SourceType::file; // whatever it held before
     if (!disk.driver) disk.driver = DiskDriver{};
     complete_driver(*disk.driver);
     if (!disk.driver->name) disk.driver->name = "qemu";
-    if (!disk.driver->type) disk.driver->type = *disk.type == SourceType::dir ? "fat" : "raw";
+    // A volume's format is known by its pool only.
+    if (!disk.driver->type && *disk.type != SourceType::volume)
+        disk.driver->type = *disk.type == SourceType::dir ? "fat" : "raw";
+    if (*disk.type == SourceType::vhostuser && !disk.snapshot) disk.snapshot = "no";
     if (*disk.device == DiskDevice::cdrom) disk.readonly = true;
     complete_iotune(disk.iotune);
     if (disk.source) complete_source(*disk.source);
+    if (disk.mirror && !disk.mirror->format)
+        disk.mirror->format = ImageFormat{.type = disk.mirror->format_attribute.value_or("raw")};
     if (disk.encryption && !disk.encryption->engine) disk.encryption->engine = EncryptionEngine::qemu;
     for (auto* layer = disk.backing_store ? &*disk.backing_store : nullptr; layer && !layer->ends();
          layer = layer->below.empty() ? nullptr : &layer->below.front()) {

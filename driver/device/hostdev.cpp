@@ -269,8 +269,10 @@ Result<> check_scsi(const Hostdev& hostdev, const Domain& domain) {
 template <> void complete(Hostdev& hostdev, const CompleteContext&) {
     if (!hostdev.mode) hostdev.mode = HostdevMode::subsystem;
     if (!hostdev.managed) hostdev.managed = YesNo::no;
-    if (auto* pci = std::get_if<PciHostdev>(&hostdev.host); pci && !pci->driver)
-        pci->driver = HostdevDriver{.name = "vfio"};
+    if (auto* scsi = std::get_if<ScsiHostdev>(&hostdev.host);
+        scsi && scsi->source && scsi->source->protocol == "iscsi" && scsi->source->name &&
+        scsi->source->name->find('/') == std::string::npos)
+        *scsi->source->name += "/0"; // the unit, when only the target was named
     if (std::holds_alternative<MdevHostdev>(hostdev.host) && hostdev.model == "vfio-pci" && !hostdev.display)
         hostdev.display = Switch::off;
 }

@@ -126,6 +126,7 @@ bool chain_ends(const Disk& disk) {
 
 void prepare_disks(Domain& domain, const HostFacts& facts) {
     auto disks = devices_of<Disk>(domain);
+    std::erase_if(disks, [](const Disk* d) { return d->target.bus == DiskBus::sd; }); // no nodes of their own
     std::ranges::reverse(disks);
     std::uint32_t next = 1;
     for (auto* disk : disks) {

@@ -326,18 +326,32 @@ Result<object> card(const Interface& nic, const std::string& alias, const PlanCo
 
 bool power_of_two(std::uint32_t n) { return (n & (n - 1)) == 0; }
 
+void complete_model(Interface& nic, const QemuCaps* caps) {
+    if (!nic.model) nic.model = InterfaceModel{};
+    if (nic.model->type) return;
+    if (*nic.type == InterfaceType::vdpa || (caps && !caps->has_type("rtl8139") && !caps->has_type("e1000")))
+        nic.model->type = "virtio";
+    else
+        nic.model->type = !caps || caps->has_type("rtl8139") ? "rtl8139" : "e1000";
+}
+
+bool coalesces(const Coalesce& c) {
+    return !c.rest.empty() || (c.rx && c.rx->frames && c.rx->frames->max.value_or(0) != 0);
+}
+
 } // namespace
 
 template <> void complete(Interface& nic, const CompleteContext& context) {
     if (!nic.type) nic.type = InterfaceType::user;
-    if (!nic.model) nic.model = InterfaceModel{};
-    if (!nic.model->type) {
-        nic.model->type = *nic.type == InterfaceType::vdpa ? "virtio" : "rtl8139";
-        if (*nic.type != InterfaceType::vdpa && context.caps && !context.caps->has_type("rtl8139"))
-            nic.model->type = context.caps->has_type("e1000") ? "e1000" : "virtio";
+    if (*nic.type != InterfaceType::hostdev) complete_model(nic, context.caps);
+    if (*nic.type != InterfaceType::hostdev && !is_virtio(nic)) {
+        nic.driver.reset(); // means nothing to other cards
+        if (nic.backend) nic.backend->vhost.reset();
     }
+    if (nic.backend && *nic.backend == InterfaceBackend{}) nic.backend.reset();
+    if (nic.coalesce && !coalesces(*nic.coalesce)) nic.coalesce.reset();
     if (nic.driver) {
-        if (nic.driver->queues == 0u) nic.driver->queues.reset();
+        if (nic.driver->queues.value_or(0) <= 1) nic.driver->queues.reset();
         if (nic.driver->rx_queue_size == 0u) nic.driver->rx_queue_size.reset();
         if (nic.driver->tx_queue_size == 0u) nic.driver->tx_queue_size.reset();
     }

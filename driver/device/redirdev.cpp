@@ -21,9 +21,8 @@ std::string filter_text(const RedirFilter& filter) {
             // "2.10" is binary-coded: 0x0210
             const auto dot = rule.version->find('.');
             auto major = rule.version->substr(0, dot);
-            auto minor = dot == std::string::npos ? std::string() : rule.version->substr(dot + 1);
+            const auto minor = dot == std::string::npos ? std::string("00") : rule.version->substr(dot + 1);
             major.insert(0, major.size() < 2 ? 2 - major.size() : 0, '0');
-            minor.insert(0, minor.size() < 2 ? 2 - minor.size() : 0, '0');
             version = "0x" + major + minor;
         }
         if (!out.empty()) out += '|';
@@ -60,7 +59,17 @@ template <> Result<DevicePlan> plan(const Redirdev& device, const PlanContext& c
     return out;
 }
 
-template <> void complete(RedirFilter&, const CompleteContext&) {}
+/// "9.4" is 9.40: the digits behind the point are two.
+template <> void complete(RedirFilter& filter, const CompleteContext&) {
+    for (auto& rule : filter.rules) {
+        if (!rule.version) continue;
+        const auto dot = rule.version->find('.');
+        if (dot == std::string::npos)
+            *rule.version += ".00";
+        else if (const auto digits = rule.version->size() - dot - 1; digits < 2)
+            rule.version->append(2 - digits, '0');
+    }
+}
 
 template <> Result<> check(const RedirFilter& filter, const CompleteContext&) {
     for (const auto& rule : filter.rules)
