@@ -68,6 +68,27 @@ TEST(Defaults, MirrorTheFirstSerialPortInTheConsole) {
     EXPECT_EQ(devices_of<Console>(from_serial)[0]->target->type, ConsoleTargetType::serial);
     const auto virtio = completed("<devices><console type='pty'><target type='virtio'/></console></devices>");
     EXPECT_TRUE(devices_of<Serial>(virtio).empty());
+    const auto both =
+        completed("<devices><serial type='pty'/><console type='pty'><target type='virtio'/></console>"
+                  "</devices>");
+    ASSERT_EQ(devices_of<Console>(both).size(), 2u);
+    EXPECT_EQ(devices_of<Console>(both)[0]->target->type, ConsoleTargetType::serial);
+    EXPECT_EQ(devices_of<Console>(both)[1]->target->type, ConsoleTargetType::virtio);
+}
+
+TEST(Defaults, PutThePrimaryDisplayFirst) {
+    const auto domain =
+        completed("<devices><video><model type='vga'/></video><video><model type='qxl' primary='yes'/>"
+                  "</video></devices>");
+    EXPECT_EQ(devices_of<Video>(domain)[0]->model->type, VideoType::qxl);
+}
+
+TEST(Defaults, AlignTheModulesOfANewDefinition) {
+    const std::string body =
+        "<memory>2000</memory><devices><memory model='dimm'><target><size>1023</size></target>"
+        "</memory></devices>";
+    EXPECT_EQ(devices_of<MemoryModule>(completed(body))[0]->target->size->kib, 1024u);
+    EXPECT_EQ(devices_of<MemoryModule>(completed(body, Origin::stored))[0]->target->size->kib, 1023u);
 }
 
 TEST(Defaults, LeaveTheBootOrderToDevicesThatHaveOne) {
