@@ -147,6 +147,35 @@ NodeOptions options_of(const Disk& disk) {
     return out;
 }
 
+/// A volume as what it is: the disk's own words about it stay. Errors: config_unsupported for a pool that
+/// nobody told of.
+Result<SourceType> resolve_volume(Source& source, const HostFacts& facts) {
+    const auto pool = source.pool.value_or(""), volume = source.volume.value_or("");
+    const bool direct = source.mode == "direct";
+    const auto found = facts.volumes.find(pool + "/" + volume + (direct ? "/direct" : ""));
+    if (found == facts.volumes.end())
+        return fail(Code::config_unsupported,
+                    tr("storage pool '{0}' of volume '{1}' is not available: storage pools belong to another "
+                       "daemon",
+                       pool, volume));
+    const auto& fact = found->second;
+    switch (fact.kind) {
+    case PathKind::absent:
+        source.protocol = "iscsi";
+        source.name = fact.iscsi_name;
+        source.hosts = {SourceHost{.name = fact.iscsi_host}};
+        return SourceType::network;
+    case PathKind::directory: source.dir = fact.path; return SourceType::dir;
+    case PathKind::block_device: source.dev = fact.path; return SourceType::block;
+    case PathKind::file:
+    case PathKind::char_device:
+    case PathKind::socket:
+    case PathKind::fifo: break;
+    }
+    source.file = fact.path;
+    return SourceType::file;
+}
+
 } // namespace
 
 NodeNames node_names(std::uint32_t index) {
@@ -308,7 +337,9 @@ Result<std::string> add_chain(DevicePlan& out, const Disk& disk, const PlanConte
     if (chain_ends(disk)) below.emplace();
     for (const auto& image : chain | std::views::reverse) {
         auto source = *image.source;
-        if (image.top) { // the older place of both is the disk itself
+        const auto type =
+            image.type == SourceType::volume ? TRY(resolve_volume(source, context.facts)) : image.type;
+        if (image.top && image.type != SourceType::volume) { // the older place of both is the disk itself
             if (!source.auth) source.auth = disk.auth;
             if (!source.encryption) source.encryption = disk.encryption;
         }
@@ -317,10 +348,10 @@ Result<std::string> add_chain(DevicePlan& out, const Disk& disk, const PlanConte
         if (!image.top) options.detect_zeroes.reset();
         const auto names = node_names(image.index);
         const auto layer = image.top ? why : why + ", backing image";
-        TRY(add_image(out, image.type, source, image.format, image.metadata_cache, names, below, options,
-                      context, layer));
+        TRY(add_image(out, type, source, image.format, image.metadata_cache, names, below, options, context,
+                      layer));
         const bool writes = image.top && !read_only;
-        add_image_grant(out, image.type, source, writes ? Access::read_write : Access::read,
+        add_image_grant(out, type, source, writes ? Access::read_write : Access::read,
                         writes && !disk.shareable ? Sharing::exclusive : Sharing::shared, context, layer);
         below = names.format;
     }

@@ -233,9 +233,11 @@ Result<> check_place(const Disk& disk, DiskBus bus, std::string_view dev, const 
     for (const auto* hostdev : devices_of<Hostdev>(domain)) {
         const auto* theirs = address_of<DriveAddress>(hostdev->info);
         if (theirs && std::holds_alternative<ScsiHostdev>(hostdev->host) && *theirs == place)
-            return std::unexpected(
-                unsupported(tr("using disk target name '{0}' conflicts with SCSI host device address {1}",
-                               dev, spelled(place))));
+            return std::unexpected(unsupported(
+                tr("using disk target name '{0}' conflicts with SCSI host device address controller='{1}' "
+                   "bus='{2}' target='{3}' unit='{4}", // clients know it without the last quote
+                   dev, place.controller.value_or(0), place.bus.value_or(0), place.target.value_or(0),
+                   place.unit.value_or(0))));
     }
     return {};
 }

@@ -32,6 +32,15 @@ struct UsbFact {
     bool operator==(const UsbFact&) const = default;
 };
 
+/// Where a volume of a storage pool is, as the pool's daemon tells it.
+struct VolumeFact {
+    PathKind kind = PathKind::file; ///< absent: behind iSCSI
+    std::string path{};             ///< of a file, device or directory
+    std::string iscsi_name{};       ///< "TARGET/LUN"
+    std::string iscsi_host{};
+    bool operator==(const VolumeFact&) const = default;
+};
+
 struct HugetlbMount {
     std::string path{};
     std::uint64_t page_kib = 0;
@@ -79,6 +88,7 @@ struct HostFacts {
     std::map<std::string, std::string> networks{};    ///< virtual network -> its bridge
     /// A dry run's answer for networks that `networks` lacks, as if a network daemon did all that they ask.
     std::optional<std::string> every_network{};
+    std::map<std::string, VolumeFact> volumes{}; ///< "POOL/VOLUME", with "/direct" behind for mode='direct'
     std::vector<UsbFact> usb_devices{};
     std::map<std::string, std::string> scsi_generic{}; ///< "HOST:BUS:TARGET:UNIT" -> "/dev/sg0"
     std::map<std::string, unsigned> iommu_groups{}; ///< host PCI name ("0000:01:00.0") or mdev UUID -> group

@@ -32,9 +32,7 @@ std::string slurp(const fs::path& path) {
     out << in.rdbuf();
     return out.str();
 }
-void spill(const fs::path& path, const std::string& text) {
-    std::ofstream(path, std::ios::binary) << text;
-}
+void spill(const fs::path& path, const std::string& text) { std::ofstream(path, std::ios::binary) << text; }
 
 std::string text_of(const json::object& o, std::string_view key) {
     const auto* v = o.if_contains(key);
@@ -62,7 +60,8 @@ std::string key_of(std::string_view name) {
         const bool word_after_run = upper(c) && i > 0 && upper(name[i - 1]) && i + 1 < name.size() &&
                                     !upper(name[i + 1]) && !name.substr(i + 1).starts_with("x509") &&
                                     !name.substr(i + 1).starts_with("dir");
-        if (i > 0 && (x509 || after_x509 || run_starts || run_ends || word_after_run) && out.back() != '_') out += '_';
+        if (i > 0 && (x509 || after_x509 || run_starts || run_ends || word_after_run) && out.back() != '_')
+            out += '_';
         out += upper(c) ? static_cast<char>(c - 'A' + 'a') : c;
     }
     if (const auto at = out.find("certdir"); at != std::string::npos) out.replace(at, 7, "cert_dir");
@@ -139,7 +138,10 @@ World world_of(const fs::path& base) {
     f.vhost_net = f.vhost_vsock = true;
     f.now = 1234567890;
     f.local_zone = "VIR00:30";
-    f.environment = {{"PATH", "/bin"}, {"USER", "test"}, {"LOGNAME", "test"}, {"HOME", "/home/test"}, {"LC_ALL", "C"}};
+    f.environment = {
+        {"PATH", "/bin"}, {"USER", "test"}, {"LOGNAME", "test"}, {"HOME", "/home/test"}, {"LC_ALL", "C"}};
+    f.every_network = "virbr0";
+    f.identities["tss:tss"] = Ids{.uid = 102, .gid = 110};
     f.emulator_ids = Ids{.uid = 64055, .gid = 64055, .groups = {64055}};
     return w;
 }
@@ -152,8 +154,41 @@ void pin_scsi(HostFacts& facts, const Domain& domain) {
         auto adapter = scsi->source->adapter->name.value_or("scsi_host0");
         if (adapter.starts_with("scsi_host")) adapter = adapter.substr(9);
         const auto& a = *scsi->source->address;
-        facts.scsi_generic[fmt::format("{}:{}:{}:{}", adapter, a.bus ? a.bus->value : 0, a.target ? a.target->value : 0,
-                                       a.unit.value_or(0))] = "/dev/sg0";
+        facts.scsi_generic[fmt::format("{}:{}:{}:{}", adapter, a.bus ? a.bus->value : 0,
+                                       a.target ? a.target->value : 0, a.unit.value_or(0))] = "/dev/sg0";
+    }
+}
+
+std::string attribute_of(const xml::Node& pool, std::string_view element, std::string_view name) {
+    const auto* source = pool.child("source");
+    const auto* found = source ? source->child(element) : nullptr;
+    const auto* text = found ? found->attribute(name) : nullptr;
+    return text ? *text : std::string();
+}
+
+/// Volumes of the recorded pools: "block+cdrom" is what its prefix says, an iSCSI unit ends with its number.
+void pin_volumes(HostFacts& facts, const Domain& domain, const fs::path& base) {
+    for (const auto* disk : devices_of<Disk>(domain)) {
+        if (!disk->source || !disk->source->pool || !disk->source->volume) continue;
+        const auto& pool = *disk->source->pool;
+        const auto& volume = *disk->source->volume;
+        const auto file = base / "support/storagepools" / (pool + ".xml");
+        if (!fs::exists(file)) continue;
+        const auto node = xml::read(slurp(file));
+        if (!node) continue;
+        const auto plus = volume.find('+');
+        const auto kind = plus == std::string::npos ? std::string("block") : volume.substr(0, plus);
+        VolumeFact fact{.kind = PathKind::block_device,
+                        .path = "/some/" + kind + "/device/" +
+                                (plus == std::string::npos ? volume : volume.substr(plus + 1))};
+        if (kind == "dir") fact.kind = PathKind::directory;
+        if (kind == "file") fact.kind = PathKind::file;
+        facts.volumes[pool + "/" + volume] = fact;
+        fact = {.kind = PathKind::absent,
+                .iscsi_name =
+                    attribute_of(*node, "device", "path") + "/" + volume.substr(volume.rfind(':') + 1),
+                .iscsi_host = attribute_of(*node, "host", "name")};
+        facts.volumes[pool + "/" + volume + "/direct"] = fact;
     }
 }
 
@@ -222,6 +257,7 @@ Result<std::string> run(const World& w, const json::object& vector) {
     TRY(complete_domain(domain, &caps, conf, facts, random, how));
     if (kind == "xml2xml") return print_domain(domain, {.flavour = flavour, .secure = true});
     pin_scsi(facts, domain);
+    pin_volumes(facts, domain, w.base);
     return argv_json(TRY(planned(w, domain, caps, conf, facts)));
 }
 
