@@ -7,6 +7,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <map>
 #include <string>
 #include <vector>
 
@@ -17,6 +18,7 @@ struct Launched {
     Fd pidfd{};
     std::vector<Op> undo{}; ///< newest first; the journal on disk says the same
     Lowered lowered{};      ///< what verification compares with; empty after a daemon's restart
+    std::map<std::string, std::vector<Op>> plugged{}; ///< alias -> its share of `undo`, of what came later
     std::vector<std::uint32_t> vsock_cids{}; ///< that the launch chose, in the order of the devices
     std::size_t log_start = 0;               ///< where this run begins in the domain's log
 };
