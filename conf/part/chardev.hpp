@@ -26,7 +26,14 @@ struct Reconnect {
 template <> inline constexpr auto fields<Reconnect> =
     xml::table(xml::attr("enabled", &Reconnect::enabled), xml::attr("timeout", &Reconnect::timeout));
 
-/// A <source> that means nothing for its type is dropped, as libvirt does.
+/// A <protocol> that means nothing for its type is dropped, as libvirt does.
+template <class T> constexpr auto no_protocol() {
+    return xml::special<T>(
+        [](std::string_view name, const xml::Node* child) { return child && name == "protocol"; },
+        [](const xml::Node&, T&, xml::Flavour) -> Result<> { return {}; },
+        [](const T&, xml::Node&, const xml::Style&) {});
+}
+/// The same for a <source>.
 template <class T> constexpr auto no_source() {
     return xml::special<T>(
         [](std::string_view name, const xml::Node* child) {
@@ -67,20 +74,21 @@ struct PtyChardev {
     bool operator==(const PtyChardev&) const = default;
 };
 template <> inline constexpr auto fields<PtyChardev> =
-    xml::table(xml::live(xml::child("source", &PtyChardev::source)));
+    xml::table(xml::live(xml::child("source", &PtyChardev::source)), no_protocol<PtyChardev>());
 
 struct DevChardev { ///< a host character device
     std::optional<PathSource> source{};
     bool operator==(const DevChardev&) const = default;
 };
-template <> inline constexpr auto fields<DevChardev> = xml::table(xml::child("source", &DevChardev::source));
+template <> inline constexpr auto fields<DevChardev> =
+    xml::table(xml::child("source", &DevChardev::source), no_protocol<DevChardev>());
 
 struct PipeChardev { ///< a named pipe, or PATH.in and PATH.out
     std::optional<PathSource> source{};
     bool operator==(const PipeChardev&) const = default;
 };
 template <> inline constexpr auto fields<PipeChardev> =
-    xml::table(xml::child("source", &PipeChardev::source));
+    xml::table(xml::child("source", &PipeChardev::source), no_protocol<PipeChardev>());
 
 struct FileSource {
     std::optional<std::string> path{};
@@ -97,7 +105,7 @@ struct FileChardev {
     bool operator==(const FileChardev&) const = default;
 };
 template <> inline constexpr auto fields<FileChardev> =
-    xml::table(xml::child("source", &FileChardev::source));
+    xml::table(xml::child("source", &FileChardev::source), no_protocol<FileChardev>());
 
 struct UdpSource {
     std::optional<SocketMode> mode{};
@@ -112,7 +120,8 @@ struct UdpChardev {
     std::vector<UdpSource> sources{}; ///< where to send (connect) and where to listen (bind)
     bool operator==(const UdpChardev&) const = default;
 };
-template <> inline constexpr auto fields<UdpChardev> = xml::table(xml::child("source", &UdpChardev::sources));
+template <> inline constexpr auto fields<UdpChardev> =
+    xml::table(xml::child("source", &UdpChardev::sources), no_protocol<UdpChardev>());
 
 struct TcpSource {
     std::optional<SocketMode> mode{};
@@ -156,7 +165,7 @@ struct UnixChardev {
     bool operator==(const UnixChardev&) const = default;
 };
 template <> inline constexpr auto fields<UnixChardev> =
-    xml::table(xml::child("source", &UnixChardev::source));
+    xml::table(xml::child("source", &UnixChardev::source), no_protocol<UnixChardev>());
 
 struct SpiceVmcChardev {
     bool operator==(const SpiceVmcChardev&) const = default;
@@ -175,13 +184,13 @@ struct SpicePortChardev {
     bool operator==(const SpicePortChardev&) const = default;
 };
 template <> inline constexpr auto fields<SpicePortChardev> =
-    xml::table(xml::child("source", &SpicePortChardev::source));
+    xml::table(xml::child("source", &SpicePortChardev::source), no_protocol<SpicePortChardev>());
 struct DbusChardev {
     std::optional<ChannelSource> source{};
     bool operator==(const DbusChardev&) const = default;
 };
 template <> inline constexpr auto fields<DbusChardev> =
-    xml::table(xml::child("source", &DbusChardev::source));
+    xml::table(xml::child("source", &DbusChardev::source), no_protocol<DbusChardev>());
 
 /// Shared by SPICE and QEMU's own agent channel.
 enum class MouseMode { client, server };
@@ -214,7 +223,7 @@ struct VdagentChardev { ///< QEMU itself is the agent's peer
     bool operator==(const VdagentChardev&) const = default;
 };
 template <> inline constexpr auto fields<VdagentChardev> =
-    xml::table(xml::child("source", &VdagentChardev::source));
+    xml::table(xml::child("source", &VdagentChardev::source), no_protocol<VdagentChardev>());
 
 /// Embedded first in a character device: xml::embed(&Serial::chardev).
 struct Chardev {

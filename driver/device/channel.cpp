@@ -26,8 +26,36 @@ std::optional<std::string> automatic_path(const Channel& channel, const LaunchPa
            target->name.value_or(channel.info.alias ? channel.info.alias->name : "");
 }
 
-template <> void complete<Channel>(Channel& channel, const CompleteContext&) {
+namespace {
+
+/// A path that the daemon chose for an earlier run: …/domain-[ID-]NAME/TARGET, or …/NAME.TARGET of old
+/// daemons, below a folder called "channel" or "target".
+bool is_generated(std::string_view path, const Domain& domain, std::string_view target) {
+    const auto slash = path.rfind('/');
+    if (target.empty() || slash == std::string_view::npos) return false;
+    const auto name = std::string_view(domain.name).substr(0, 20);
+    const auto file = path.substr(slash + 1);
+    auto folder = path.substr(0, slash);
+    folder = folder.substr(folder.rfind('/') + 1);
+    if (folder == "channel" || folder == "target") return file == domain.name + "." + std::string(target);
+    constexpr std::string_view head = "domain-";
+    if (file != target || !folder.starts_with(head)) return false;
+    folder.remove_prefix(head.size());
+    if (folder == name) return true;
+    const auto digits = folder.find_first_not_of("0123456789");
+    return digits != std::string_view::npos && digits > 0 && folder[digits] == '-' &&
+           folder.substr(digits + 1) == name;
+}
+
+} // namespace
+
+template <> void complete<Channel>(Channel& channel, const CompleteContext& context) {
     complete_chardev(channel.chardev);
+    if (auto* local = std::get_if<UnixChardev>(&channel.chardev.how);
+        !context.live && local && local->source && local->source->path &&
+        local->source->mode == SocketMode::bind && virtio_of(channel) &&
+        is_generated(*local->source->path, context.domain, virtio_of(channel)->name.value_or("")))
+        local->source.reset();
     if (!channel.target) return;
     auto* target = std::get_if<VirtioChannel>(&channel.target->kind);
     if (!target || target->name) return;
@@ -67,12 +95,7 @@ template <> Result<DevicePlan> plan<Channel>(const Channel& channel, const PlanC
     if (const auto* forward = guestfwd_of(channel)) {
         const auto rule = "tcp:" + forward->address.value_or("") + ":" +
                           std::to_string(forward->port.value_or(0)) + "-chardev:char" + id;
-        out.items.push_back(
-            {"netdev",
-             boost::json::object{{"type", "user"},
-                                 {"guestfwd", boost::json::array{boost::json::object{{"str", rule}}}},
-                                 {"id", id}},
-             why});
+        out.items.push_back({"netdev", KeyValues{"user"}.add("guestfwd", rule).add("id", id).text(), why});
         return out;
     }
     boost::json::object props{{"driver", "virtserialport"}};

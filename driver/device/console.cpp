@@ -33,7 +33,7 @@ template <> Result<DevicePlan> plan<Console>(const Console& console, const PlanC
     TRY(add_chardev(out, console.chardev, console.log, {.alias = id, .why = why, .spice_name = "vdagent"},
                     context));
     boost::json::object props{{"driver", "virtconsole"}};
-    add_port(props, console.info, context.domain);
+    add_port(props, console.info, context.domain); // without an address QEMU finds a place
     props["chardev"] = "char" + id;
     props["id"] = id;
     out.items.push_back({"device", std::move(props), why});

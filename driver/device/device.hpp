@@ -31,6 +31,7 @@ struct CompleteContext {
     const QemuCaps* caps = nullptr;
     const QemuConf& conf;
     unsigned index = 0;
+    bool live = false; ///< the text of a running guest: what the daemon chose is kept
 };
 template <class D> void complete(D& device, const CompleteContext& context);
 

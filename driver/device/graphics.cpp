@@ -70,6 +70,7 @@ void add_render_node(DevicePlan& out, KeyValues& item, const std::optional<Displ
 bool uses_gl(const std::optional<DisplayGl>& gl) { return gl && gl->enable == YesNo::yes; }
 
 Result<DevicePlan> plan_vnc(const Vnc& vnc, const PlanContext& context) {
+    TRY(check_listens(vnc.listens, "vnc"));
     DevicePlan out;
     const auto& conf = context.conf;
     std::string head;
@@ -189,6 +190,7 @@ Result<> add_spice_channels(KeyValues& item, const Spice& spice) {
 }
 
 Result<DevicePlan> plan_spice(const Spice& spice, const PlanContext& context) {
+    TRY(check_listens(spice.listens, "spice"));
     DevicePlan out;
     KeyValues item;
     TRY(add_spice_address(out, item, spice, context));
@@ -264,43 +266,57 @@ std::optional<std::int64_t> utc_seconds(std::string_view text) {
     return std::int64_t{days} * 86400 + *hour * 3600 + *minute * 60 + *second;
 }
 
+namespace {
+
+/// A socket in the folder of an earlier run ("domain-3-NAME") was the daemon's choice, not the user's.
+void forget_generated(std::vector<Listen>& listens, const Domain& domain) {
+    if (listens.empty() || listens.front().type != ListenType::socket || !listens.front().socket) return;
+    const auto& path = *listens.front().socket;
+    const auto end = path.rfind('/');
+    if (end == std::string::npos || end == 0) return;
+    const auto begin = path.rfind('/', end - 1) + 1;
+    auto folder = std::string_view(path).substr(begin, end - begin);
+    constexpr std::string_view head = "domain-";
+    if (!folder.starts_with(head)) return;
+    folder.remove_prefix(head.size());
+    const auto digits = folder.find_first_not_of("0123456789");
+    if (digits == std::string_view::npos || digits == 0 || folder[digits] != '-') return;
+    if (folder.substr(digits + 1) == std::string_view(domain.name).substr(0, 20)) listens.clear();
+}
+
+} // namespace
+
 template <> void complete<Graphics>(Graphics& graphics, const CompleteContext& context) {
-    std::visit(
-        overload{
-            [&](Vnc& vnc) {
-                if (vnc.listens.empty())
-                    vnc.listens.push_back({.type = context.conf.vnc_auto_unix_socket ? ListenType::socket
-                                                                                     : ListenType::address});
-                const auto type = listen_type(vnc.listens);
-                if (type != ListenType::address && type != ListenType::network) return;
-                if (!vnc.port || *vnc.port == -1) vnc.autoport = YesNo::yes;
-                if (!vnc.autoport) vnc.autoport = YesNo::no;
-                if (vnc.autoport == YesNo::yes && !vnc.port) vnc.port = -1;
-            },
-            [&](Spice& spice) {
-                if (spice.port == -1 && spice.tls_port == -1) spice.autoport = YesNo::yes;
-                const bool tcp = spice.autoport == YesNo::yes || wanted(spice.port) ||
-                                 wanted(spice.tls_port) || spice.port == -1 || spice.tls_port == -1;
-                if (spice.listens.empty()) {
-                    if (context.conf.spice_auto_unix_socket)
-                        spice.listens.push_back({.type = ListenType::socket});
-                    else
-                        spice.listens.push_back({.type = tcp ? ListenType::address : ListenType::none});
-                } else if (listen_type(spice.listens) == ListenType::address && !tcp) {
-                    spice.listens.front() = Listen{.type = ListenType::none};
-                }
-                if (tcp && !spice.autoport) spice.autoport = YesNo::no;
-            },
-            [](auto&) {},
-        },
-        graphics.kind);
+    std::visit(overload{
+                   [&](Vnc& vnc) {
+                       if (!context.live) forget_generated(vnc.listens, context.domain);
+                       if (vnc.listens.empty()) vnc.listens.push_back({.type = ListenType::address});
+                       const auto type = listen_type(vnc.listens);
+                       if (type != ListenType::address && type != ListenType::network) return;
+                       if (!vnc.port || *vnc.port == -1) vnc.autoport = YesNo::yes;
+                       if (!vnc.autoport) vnc.autoport = YesNo::no;
+                       if (vnc.autoport == YesNo::yes && !vnc.port) vnc.port = -1;
+                   },
+                   [&](Spice& spice) {
+                       if (spice.port == -1 && spice.tls_port == -1) spice.autoport = YesNo::yes;
+                       const bool tcp = spice.autoport == YesNo::yes || wanted(spice.port) ||
+                                        wanted(spice.tls_port) || spice.port == -1 || spice.tls_port == -1;
+                       if (spice.listens.empty()) {
+                           spice.listens.push_back({.type = tcp ? ListenType::address : ListenType::none});
+                       } else if (listen_type(spice.listens) == ListenType::address && !tcp) {
+                           spice.listens.front() = Listen{.type = ListenType::none};
+                       }
+                       if (tcp && !spice.autoport) spice.autoport = YesNo::no;
+                   },
+                   [](auto&) {},
+               },
+               graphics.kind);
 }
 
 template <> Result<> check<Graphics>(const Graphics& graphics, const CompleteContext& context) {
     return std::visit(
         overload{
             [](const Vnc& vnc) -> Result<> {
-                TRY(check_listens(vnc.listens, "vnc"));
                 if (vnc.autoport != YesNo::yes && vnc.port && *vnc.port != -1 &&
                     (*vnc.port < 5900 || *vnc.port > 65535))
                     return fail(Code::config_unsupported, tr("VNC port must be in range [5900,65535]"));
@@ -313,7 +329,6 @@ template <> Result<> check<Graphics>(const Graphics& graphics, const CompleteCon
                 return {};
             },
             [](const Spice& spice) -> Result<> {
-                TRY(check_listens(spice.listens, "spice"));
                 if (spice.password.valid_to && !utc_seconds(*spice.password.valid_to))
                     return fail(Code::xml, tr("cannot parse password validity time '{0}', expect "
                                               "YYYY-MM-DDTHH:MM:SS",

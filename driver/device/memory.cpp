@@ -152,7 +152,9 @@ Result<boost::json::object> backend(DevicePlan& out, const MemoryModule& module,
         if (memory_backing && memory_backing->allocation && memory_backing->allocation->threads)
             props["prealloc-threads"] = *memory_backing->allocation->threads;
     }
-    props["size"] = bytes_of(target_of(module).size);
+    // modules come in whole blocks of 2 MiB
+    constexpr std::uint64_t block = 2u << 20;
+    props["size"] = (bytes_of(target_of(module).size) + block - 1) / block * block;
     if (source.alignsize) props["align"] = source.alignsize->kib << 10;
     if (source.pmem) {
         if (!context.caps.has_property("memory-backend-file", "pmem"))
@@ -171,14 +173,7 @@ Result<boost::json::object> backend(DevicePlan& out, const MemoryModule& module,
 
 } // namespace
 
-template <> void complete<MemoryModule>(MemoryModule& module, const CompleteContext&) {
-    // QEMU wants whole blocks, and a label area that leaves a whole number of them
-    if (module.model == MemoryModel::dimm && module.target && module.target->size) {
-        constexpr std::uint64_t block = 1024;
-        auto& kib = module.target->size->kib;
-        kib = (kib + block - 1) / block * block;
-    }
-}
+template <> void complete<MemoryModule>(MemoryModule&, const CompleteContext&) {}
 
 template <> Result<> check<MemoryModule>(const MemoryModule& module, const CompleteContext& context) {
     const auto target = target_of(module);
