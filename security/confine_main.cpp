@@ -158,6 +158,8 @@ void own_mount_namespace(const Script& script) {
 // ---------------------------------------------------------------------------------------------
 
 void drop_bounding_set(const Script& script) {
+    if (::geteuid() != 0 && script.no_new_privs)
+        return; // a session daemon may not, and nothing can be gained
     for (unsigned cap = 0; cap <= script.last_capability; ++cap)
         if (((script.kept_capabilities >> cap) & 1) == 0)
             must(::prctl(PR_CAPBSET_DROP, cap, 0, 0, 0) == 0, Layer::caps,
@@ -165,6 +167,8 @@ void drop_bounding_set(const Script& script) {
 }
 
 void change_ids(const Script& script) {
+    // A session daemon is its user already, and may change nothing.
+    if (::geteuid() != 0 && ::geteuid() == script.uid && ::getegid() == script.gid) return;
     // Without this the setuid would take the capabilities that are to be kept.
     if (script.kept_capabilities != 0)
         must(::prctl(PR_SET_KEEPCAPS, 1, 0, 0, 0) == 0, Layer::caps, "keep capabilities");

@@ -11,7 +11,7 @@ namespace cloister {
 std::optional<Op> inverse(const Op& op) {
     using Inverse = std::optional<Op>;
     return std::visit(
-        overload{[](const MakeDirectory& o) { return o.keep ? Inverse{} : RemoveDirectory{o.path}; },
+        overload{[](const MakeDirectory& o) { return Inverse{RemoveDirectory{o.path, o.shared}}; },
                  [](const MakeFile& o) { return o.keep ? Inverse{} : RemoveFile{o.path}; },
                  [](const Chown& o) { return Inverse{Chown{o.path, o.id, o.was, o.owner, o.shared}}; },
                  [](const SetMode& o) { return Inverse{SetMode{o.path, o.id, o.was, o.mode}}; },

@@ -45,12 +45,13 @@ struct MakeDirectory {
     std::string path{};
     std::uint32_t mode = 0700;
     Owner owner{};
-    bool keep = false; ///< stays when the guest goes
+    bool shared = false; ///< not one guest's: left alone when it exists, removed again only when it is empty
     bool operator==(const MakeDirectory&) const = default;
 };
 /// Removes a directory and everything in it; follows no symlink and crosses no mount.
 struct RemoveDirectory {
     std::string path{};
+    bool only_empty = false;
     bool operator==(const RemoveDirectory&) const = default;
 };
 /// Writes a file whole (temporary name, then rename), or copies one.

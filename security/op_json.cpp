@@ -37,9 +37,9 @@ template <> inline constexpr auto members<DeviceRule> =
                member("write", &DeviceRule::write), member("mknod", &DeviceRule::make_node)};
 template <> inline constexpr auto members<MakeDirectory> =
     std::tuple{member("path", &MakeDirectory::path), member("mode", &MakeDirectory::mode),
-               member("owner", &MakeDirectory::owner), member("keep", &MakeDirectory::keep)};
+               member("owner", &MakeDirectory::owner), member("shared", &MakeDirectory::shared)};
 template <> inline constexpr auto members<RemoveDirectory> =
-    std::tuple{member("path", &RemoveDirectory::path)};
+    std::tuple{member("path", &RemoveDirectory::path), member("only_empty", &RemoveDirectory::only_empty)};
 template <> inline constexpr auto members<MakeFile> =
     std::tuple{member("path", &MakeFile::path),       member("content", &MakeFile::content),
                member("copy_of", &MakeFile::copy_of), member("mode", &MakeFile::mode),

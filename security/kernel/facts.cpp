@@ -200,6 +200,16 @@ Result<ProcessFacts> process_facts(const ProcessId& process, const Lowered& lowe
         const auto size = ::readlink((folder + "/fd/" + name).c_str(), target.data(), target.size() - 1);
         if (size > 0) out.fds[number<int>(name)] = std::string(target.data(), static_cast<std::size_t>(size));
     }
+    // A path may lead there through links: what counts is that it is the same file.
+    for (const auto& op : lowered.descriptors)
+        if (const auto* file = std::get_if<OpenFile>(&op)) {
+            const int number_in_qemu = lowered.fds.at(file->symbol);
+            struct stat planned{}, found{};
+            if (::stat(file->path.c_str(), &planned) == 0 &&
+                ::stat((folder + "/fd/" + std::to_string(number_in_qemu)).c_str(), &found) == 0 &&
+                planned.st_dev == found.st_dev && planned.st_ino == found.st_ino)
+                out.fds[number_in_qemu] = file->path;
+        }
     const auto environment = read_file(folder + "/environ").value_or("");
     for (std::size_t at = 0; at < environment.size();) {
         const auto end = std::min(environment.find('\0', at), environment.size());

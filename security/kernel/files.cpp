@@ -94,13 +94,18 @@ Result<> run(const MakeDirectory& op) {
     if (auto made = make_parents(op.path); !made) return made;
     const bool fresh = ::mkdir(op.path.c_str(), 0700) == 0;
     if (!fresh && errno != EEXIST) return failed("make folder", op.path, Layer::none);
-    if (!fresh && op.keep) return {};
+    if (!fresh && op.shared) return {};
     const Fd folder(::open(op.path.c_str(), O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC));
     if (!folder) return failed("open", op.path, Layer::none);
     return give(folder.n(), op.path, op.owner, op.mode);
 }
 
 Result<> run(const RemoveDirectory& op) {
+    if (op.only_empty) {
+        if (::rmdir(op.path.c_str()) < 0 && errno != ENOENT && errno != ENOTEMPTY && errno != EBUSY)
+            return failed("remove", op.path, Layer::none);
+        return {};
+    }
     Fd folder(::open(op.path.c_str(), O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC));
     if (!folder) {
         if (errno == ENOENT || errno == ENOTDIR) return {};

@@ -32,8 +32,8 @@ ONLY_IN = {  # outside headers that some places may include
     "cap-ng.h": ["security/"],
     "systemd/sd-bus": ["daemon/dbus/"],
     "systemd/": ["daemon/"],
-    "linux/bpf": ["security/kernel/"],
-    "linux/landlock": ["security/kernel/", "security/confine_main.cpp"],
+    "linux/bpf": ["security/kernel/", "security/cgroup_bpf"],  # the program as data
+    "linux/landlock": ["security/kernel/", "security/confine_main.cpp", "security/landlock.cpp"],
 }
 
 

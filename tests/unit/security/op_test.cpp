@@ -17,7 +17,7 @@ const std::vector<DeviceRule> rules{{NodeType::char_device, 10, 232, true, true,
 /// One of each, every member away from its default.
 const std::vector<Op> all{
     MakeDirectory{"/a", 0750, {1, 2}, false},
-    RemoveDirectory{"/a"},
+    RemoveDirectory{"/a", true},
     MakeFile{"/f", std::string("\0\x7f\xff secret", 10), "/t", 0640, {3, 4}, false},
     RemoveFile{"/f"},
     Chown{"/d \xc3\xa4", {254, 99}, {5, 6}, {7, 8}, true},
@@ -86,7 +86,8 @@ TEST(Op, InversesTakeBackNewestFirst) {
 }
 
 TEST(Op, WhatIsKeptOrNotOursHasNoInverse) {
-    EXPECT_EQ(inverses({MakeDirectory{"/a", 0755, {}, true}, MakeFile{.path = "/nvram", .keep = true},
+    EXPECT_EQ(inverse(MakeDirectory{"/a", 0755, {}, true}), (std::optional<Op>{RemoveDirectory{"/a", true}}));
+    EXPECT_EQ(inverses({MakeFile{.path = "/nvram", .keep = true},
                         MakeTap{.symbol = "t", .name = "admin0", .existing = true},
                         SetCgroupValue{"/f", "1", std::nullopt}}),
               std::vector<Op>{});
