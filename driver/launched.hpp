@@ -19,8 +19,8 @@ struct Launched {
     std::vector<Op> undo{}; ///< newest first; the journal on disk says the same
     Lowered lowered{};      ///< what verification compares with; empty after a daemon's restart
     std::map<std::string, std::vector<Op>> plugged{}; ///< alias -> its share of `undo`, of what came later
-    std::vector<std::uint32_t> vsock_cids{}; ///< that the launch chose, in the order of the devices
-    std::size_t log_start = 0;               ///< where this run begins in the domain's log
+    std::vector<std::uint32_t> vsock_cids{};          ///< that the launch chose, in the order of the devices
+    std::size_t log_start = 0;                        ///< where this run begins in the domain's log
 };
 
 } // namespace cloister

@@ -9,18 +9,12 @@ namespace cloister::rpc {
 namespace {
 
 constexpr std::array entries{
-    entry<DomainAttachDevice>(8),
-    entry<DomainDetachDevice>(13),
-    entry<DomainBlockStats>(64),
-    entry<DomainAttachDeviceFlags>(160),
-    entry<DomainDetachDeviceFlags>(161),
-    entry<DomainUpdateDeviceFlags>(174),
-    entry<DomainGetBlockInfo>(194),
-    entry<DomainOpenConsole>(201),
-    entry<DomainScreenshot>(211),
-    entry<DomainBlockStatsFlags>(243),
-    entry<DomainOpenChannel>(296),
-    entry<DomainDetachDeviceAlias>(392),
+    entry<DomainAttachDevice>(8),        entry<DomainDetachDevice>(13),
+    entry<DomainBlockStats>(64),         entry<DomainAttachDeviceFlags>(160),
+    entry<DomainDetachDeviceFlags>(161), entry<DomainUpdateDeviceFlags>(174),
+    entry<DomainGetBlockInfo>(194),      entry<DomainOpenConsole>(201),
+    entry<DomainScreenshot>(211),        entry<DomainBlockStatsFlags>(243),
+    entry<DomainOpenChannel>(296),       entry<DomainDetachDeviceAlias>(392),
 };
 static_assert(sorted_once(entries));
 
