@@ -77,10 +77,6 @@ Result<> check_hugepages(const Domain& domain) {
     const auto& backing = domain.memory_backing;
     if (!backing) return {};
     const auto& cells = cells_of(domain);
-    if (backing->access && backing->access->mode == "shared" && backing->hugepages && cells.empty())
-        return wrong(
-            Code::config_unsupported,
-            tr("memory access mode '{0}' not supported without guest numa node", backing->access->mode));
     if (!backing->hugepages) return {};
     const auto nodes = std::max<std::size_t>(cells.size(), 1);
     for (const auto& page : backing->hugepages->pages)
@@ -153,7 +149,7 @@ Result<> check_cpu(const Domain& domain, Origin origin) {
     if (!cpu.cache) return {};
     const auto& cache = *cpu.cache;
     const bool host = cpu.mode == CpuMode::host_passthrough || cpu.mode == CpuMode::maximum;
-    if (cache.mode == "emulate" && cache.level && *cache.level != 3)
+    if (cache.mode == "emulate" && cache.level != 3u)
         return wrong(Code::config_unsupported,
                      tr("CPU cache mode '{0}' can only be used with level='3'", cache.mode));
     if (cache.mode == "passthrough" && !host)
@@ -386,24 +382,6 @@ Result<> check_videos(const Domain& domain) {
     return {};
 }
 
-bool usb_is_off(const Domain& domain) {
-    return std::ranges::any_of(devices_of<Controller>(domain), [](const Controller* c) {
-        return c->type == ControllerType::usb && c->model == "none";
-    });
-}
-Result<> check_usb(const Domain& domain) {
-    if (!usb_is_off(domain)) return {};
-    for (const auto* input : devices_of<Input>(domain))
-        if (input->bus == InputBus::usb)
-            return wrong(Code::config_unsupported, tr("Can't add USB input device. USB bus is disabled"));
-    if (!devices_of<Hub>(domain).empty())
-        return wrong(Code::config_unsupported, tr("Can't add hub: USB is disabled for this domain"));
-    if (!devices_of<Redirdev>(domain).empty())
-        return wrong(Code::config_unsupported,
-                     tr("Can't add redirected USB device: USB is disabled for this domain"));
-    return {};
-}
-
 /// At most one of these per guest.
 template <class D> Result<> check_single(const Domain& domain, const char* what) {
     if (devices_of<D>(domain).size() > 1)
@@ -416,10 +394,9 @@ template <class D> Result<> check_single(const Domain& domain, const char* what)
 Result<> check_domain(const Domain& domain, Origin origin) {
     using Rule = Result<> (*)(const Domain&);
     static constexpr Rule rules[] = {
-        check_memory,          check_numa_cells,  check_hugepages,  check_numatune,
-        check_vcpus,           check_boot,        check_loader,     check_sysinfo,
-        check_features,        check_seclabels,   check_pci_values, check_usb_ports,
-        check_drive_addresses, check_controllers, check_videos,     check_usb,
+        check_memory,     check_numa_cells, check_hugepages,       check_numatune,    check_vcpus,
+        check_boot,       check_loader,     check_sysinfo,         check_features,    check_seclabels,
+        check_pci_values, check_usb_ports,  check_drive_addresses, check_controllers, check_videos,
     };
     for (const auto rule : rules) TRY(rule(domain));
     TRY(check_cpu(domain, origin));

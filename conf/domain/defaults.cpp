@@ -3,6 +3,7 @@
 #include "conf/domain/devices.hpp"
 
 #include <algorithm>
+#include <set>
 
 namespace cloister {
 namespace {
@@ -172,13 +173,18 @@ void group_disks(Domain& domain) {
 
 // ---- consoles -----------------------------------------------------------------------------
 
-/// Gives every port that has no number the next one of its list.
+/// Gives every port that has no number the lowest that nobody has.
 template <class D> void number_ports(Domain& domain) {
+    std::set<std::uint32_t> taken;
+    for_each<D>(domain, [&](const D& device) {
+        if (device.target && device.target->port) taken.insert(*device.target->port);
+    });
     std::uint32_t next = 0;
     for_each<D>(domain, [&](D& device) {
         auto& target = device.target ? *device.target : device.target.emplace();
-        if (!target.port) target.port = next;
-        next = std::max(next, *target.port + 1);
+        if (target.port) return;
+        while (!taken.insert(next).second) ++next;
+        target.port = next;
     });
 }
 
@@ -200,8 +206,7 @@ void mirror_console(Console& console, const Serial& serial) {
 void merge_console(Domain& domain) {
     const auto serials = devices_of<Serial>(domain);
     const auto consoles = devices_of<Console>(domain);
-    if (!consoles.empty() && !on_serial(*consoles.front())) return number_ports<Serial>(domain);
-    if (serials.empty() && consoles.empty()) return;
+    if (serials.empty() && (consoles.empty() || !on_serial(*consoles.front()))) return;
     if (serials.empty()) {
         Serial serial{.chardev = consoles.front()->chardev,
                       .log = consoles.front()->log,
@@ -209,15 +214,50 @@ void merge_console(Domain& domain) {
         consoles.front()->info = {};
         domain.devices.list.push_back(std::move(serial));
     }
-    if (consoles.empty()) {
+    if (consoles.empty() || !on_serial(*consoles.front())) {
         const auto& target = serials.front()->target;
         if (target && target->type && *target->type != SerialTargetType::isa_serial &&
             *target->type != SerialTargetType::system_serial)
             return number_ports<Serial>(domain);
-        domain.devices.list.push_back(Console{});
+        auto& list = domain.devices.list;
+        const auto first = std::ranges::find_if(
+            list, [](const Device& device) { return std::holds_alternative<Console>(device); });
+        list.insert(first, Console{});
     }
     number_ports<Serial>(domain);
     mirror_console(*devices_of<Console>(domain).front(), *devices_of<Serial>(domain).front());
+}
+
+// ---- other devices --------------------------------------------------------------------------
+
+/// The primary display comes first.
+void order_videos(Domain& domain) {
+    const auto videos = devices_of<Video>(domain);
+    for (std::size_t i = 1; i < videos.size(); ++i) {
+        if (!videos[i]->model || videos[i]->model->primary != YesNo::yes) continue;
+        for (auto at = i; at > 0; --at) std::swap(*videos[at], *videos[at - 1]);
+        return;
+    }
+}
+
+/// QEMU wants whole blocks of memory.
+void align_modules(Domain& domain) {
+    constexpr std::uint64_t block = 1024;
+    for_each<MemoryModule>(domain, [&](MemoryModule& module) {
+        if (module.model != MemoryModel::dimm || !module.target || !module.target->size) return;
+        auto& kib = module.target->size->kib;
+        kib = (kib + block - 1) / block * block;
+    });
+}
+
+/// A label that says neither whether nor what says nothing.
+void drop_idle_labels(Domain& domain) {
+    for_each<Disk>(domain, [](Disk& disk) {
+        if (disk.source)
+            std::erase_if(disk.source->seclabels, [](const DeviceSecLabel& label) {
+                return !label.relabel && !label.label && !label.labelskip && label.rest.empty();
+            });
+    });
 }
 
 // ---- labels -------------------------------------------------------------------------------
@@ -256,6 +296,7 @@ void insert_disk(std::vector<Device>& devices, Disk disk) {
 }
 
 void add_defaults(Domain& domain, Origin origin) {
+    if (origin == Origin::fresh) align_modules(domain);
     complete_memory(domain, origin);
     complete_vcpus(domain);
     spread_vcpus(domain);
@@ -266,6 +307,8 @@ void add_defaults(Domain& domain, Origin origin) {
     group_disks(domain);
     merge_console(domain);
     number_ports<Parallel>(domain);
+    order_videos(domain);
+    drop_idle_labels(domain);
     complete_seclabels(domain);
 }
 

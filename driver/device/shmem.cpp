@@ -18,7 +18,7 @@ ShmemModelType type_of(const Shmem& shmem) {
 
 template <> void complete<Shmem>(Shmem& shmem, const CompleteContext&) {
     if (!shmem.model) shmem.model = ShmemModel{.type = ShmemModelType::ivshmem};
-    if (shmem.model->type == ShmemModelType::ivshmem_plain && !shmem.size) shmem.size = MibSize{.mib = 4};
+    if (shmem.model->type != ShmemModelType::ivshmem_doorbell && !shmem.size) shmem.size = MibSize{.mib = 4};
 }
 
 template <> Result<> check<Shmem>(const Shmem& shmem, const CompleteContext&) {
