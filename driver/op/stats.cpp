@@ -228,12 +228,13 @@ Task<BlockAnswers> ask_about_disks(Driver* driver, GuestPointer guest, bool may_
     for (const auto* disk : devices_of<Disk>(*domain))
         if (auto path = host_path(*disk); !path.empty())
             paths.emplace_back(std::move(path), format_of(*disk));
-    out.files = co_await offload(driver->workers(), [paths] {
+    auto look = [paths] { // named: see offload.hpp
         std::map<std::string, HostFile> seen;
         for (const auto& [path, format] : paths)
             if (auto file = look_at(path, format)) seen[path] = *file;
         return seen;
-    });
+    };
+    out.files = co_await offload(driver->workers(), std::move(look));
     if (!guest->running || !guest->running->monitor || guest->running->starting) co_return out;
     if (!may_wait && guest->jobs.busy()) co_return out;
     const auto monitor = guest->running->monitor;
@@ -365,7 +366,8 @@ Task<Result<DomainGetBlockInfo::Out>> DomainGetBlockInfo::run(Call call, In in) 
                          tr("disk '{0}' does not currently have a source assigned", in.path.value));
     const auto format = format_of(*disk);
     const auto node = node_of(*disk);
-    CO_TRY(file, co_await offload(call.driver->workers(), [path, format] { return look_at(path, format); }));
+    auto look = [path, format] { return look_at(path, format); };
+    CO_TRY(file, co_await offload(call.driver->workers(), std::move(look)));
     Out out{.allocation = file.allocated, .capacity = file.capacity, .physical = file.size};
     if (guest->running && guest->running->monitor && !guest->running->starting) {
         const auto monitor = guest->running->monitor;
