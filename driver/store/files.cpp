@@ -135,7 +135,10 @@ Result<> make_folder(const std::string& path, mode_t mode) {
     for (std::size_t at = path.find('/', 1);; at = path.find('/', at + 1)) {
         const bool last = at == std::string::npos;
         const auto part = path.substr(0, at);
-        if (::mkdir(part.c_str(), last ? mode : 0755) < 0 && errno != EEXIST)
+        const mode_t wanted = last ? mode : 0755;
+        // chmod, because the daemon's umask is 077 and guests' users pass through some of these.
+        const bool made = ::mkdir(part.c_str(), wanted) == 0;
+        if ((!made && errno != EEXIST) || (made && ::chmod(part.c_str(), wanted) < 0))
             return failed(tr("cannot make the folder '{0}'", part));
         if (last) return {};
     }
