@@ -26,6 +26,15 @@ Task<Result<>> save(Driver* driver, std::string name, std::shared_ptr<const Doma
     co_return co_await offload(driver->workers(), std::move(write));
 }
 
+/// Two errors of a definition whose text and origin clients print themselves.
+Result<Domain> as_clients_know_it(Result<Domain> read) {
+    if (read) return read;
+    auto& error = read.error();
+    if (error.code == Code::xml_detail) error.domain = ErrorDomain::domain;
+    if (error.code == Code::no_name) error.bare = true;
+    return read;
+}
+
 /// The system's QEMU for the guest's architecture, when the definition names none.
 Result<std::string> emulator_of(const Domain& domain) {
     if (domain.devices.emulator) return *domain.devices.emulator;
@@ -39,7 +48,7 @@ Result<std::string> emulator_of(const Domain& domain) {
 } // namespace
 
 Task<Result<std::shared_ptr<const Domain>>> complete_definition(Driver& driver, std::string xml) {
-    CO_TRY(domain, read_domain(xml));
+    CO_TRY(domain, as_clients_know_it(read_domain(xml)));
     CO_CHECK(store::check_name(domain.name));
     CO_TRY(emulator, emulator_of(domain));
     domain.devices.emulator = emulator;
