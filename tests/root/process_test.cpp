@@ -121,8 +121,8 @@ TEST(Cost, AllLayersTogetherStayBelowFifteenMilliseconds) {
     const auto environment = world.environment();
     auto plan = world.probing({"wait"});
     plan.confinement.cgroup_controllers = {"cpuacct", "memory", "blkio", "devices"};
-    // At real-time priority, where we may: what else this machine does is not to be measured. A v1 cpu group takes
-    // no real-time process; entering it is one more write like those to the other controllers.
+    // At real-time priority, where we may: what else this machine does is not to be measured. A v1 cpu group
+    // takes no real-time process; entering it is one more write like those to the other controllers.
     const sched_param first{.sched_priority = 10}, normal{};
     (void)::sched_setscheduler(0, SCHED_RR, &first);
     const auto idle = [] { // a warm RCU would flatter: 100 ms of nothing before each
