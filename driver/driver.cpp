@@ -142,8 +142,10 @@ Task<void> autostart(Driver* driver) {
     for (const auto& guest : driver->registry().all()) {
         if (!guest->autostart) continue;
         auto turn = co_await guest->jobs.turn("autostart");
-        if (turn && !guest->active() && !guest->removed)
-            (void)co_await launch(*driver, guest, {}); // launch() has logged why
+        if (!turn || guest->active() || guest->removed) continue;
+        const LaunchOptions options;
+        if (auto done = co_await launch(*driver, guest, options); !done)
+            log(LogLevel::error, fmt::format("cannot start '{}': {}", guest->name, full_text(done.error())));
     }
 }
 

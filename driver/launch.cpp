@@ -146,7 +146,7 @@ Result<std::shared_ptr<Launched>> launched(const KernelWork& work) {
 
 /// What QEMU said before it died, and how it died.
 std::string last_words(const Launched& process, const std::string& log_path) {
-    const auto how = wait_exit(process.pidfd, 2s);
+    const auto& how = process.ended;
     auto log = store::tail(log_path, process.log_start, 16384);
     // Our own header is not QEMU's voice.
     if (const auto at = log.rfind(": Domain id="); at != std::string::npos)
@@ -457,11 +457,11 @@ Task<Result<>> launch(Driver& driver, std::shared_ptr<Guest> guest, LaunchOption
     guest->become(PausedReason::starting_up);
     auto done = co_await started(&driver, guest, options);
     if (done) co_return done;
+    if (guest->running)
+        if (auto wanted = still_wanted(*guest); !wanted)
+            done = std::move(wanted); // whatever failed then: this is why
     co_await roll_back(&driver, guest);
     auto error = std::move(done).error();
-    std::string context;
-    for (const auto& what : error.context) context += " (" + what + ")";
-    log(LogLevel::error, fmt::format("cannot start '{}': {}{}", guest->name, full_text(error), context));
     co_return std::unexpected(std::move(error).during("starting '" + guest->name + "'"));
 }
 

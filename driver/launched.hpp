@@ -2,12 +2,14 @@
 #pragma once
 
 #include "security/kernel/fd.hpp"
+#include "security/kernel/process.hpp"
 #include "security/lower.hpp"
 #include "security/op.hpp"
 
 #include <cstddef>
 #include <cstdint>
 #include <map>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -20,6 +22,7 @@ struct Launched {
     Lowered lowered{};      ///< what verification compares with; empty after a daemon's restart
     std::map<std::string, std::vector<Op>> plugged{}; ///< alias -> its share of `undo`, of what came later
     std::vector<std::uint32_t> vsock_cids{};          ///< that the launch chose, in the order of the devices
+    std::optional<ExitStatus> ended{};                ///< how, once watch() has seen it
     std::size_t log_start = 0;                        ///< where this run begins in the domain's log
 };
 

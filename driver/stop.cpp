@@ -315,7 +315,7 @@ Task<void> watch(Driver& driver, std::shared_ptr<Guest> guest) {
     (void)co_await ended.async_wait(
         boost::asio::posix::stream_descriptor::wait_read, // it can only become readable
         boost::asio::as_tuple(boost::asio::use_awaitable));
-    (void)wait_exit(process->pidfd, 0ms); // reaps a child
+    process->ended = wait_exit(process->pidfd, 0ms); // reaps a child
     if (guest->run != run || !guest->running) co_return;
     // QEMU's last words may still be under way.
     if (const auto monitor = guest->running->monitor)
