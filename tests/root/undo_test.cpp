@@ -162,7 +162,7 @@ TEST_P(FaultAt, TheJournalAloneUndoesAStartThatWasCutOff) {
     make_images(world);
     const auto before = snapshot(world);
     std::vector<Op> journalled;
-    ProcessId process;
+    Fd process;
     {
         auto environment = world.environment();
         auto launch =
@@ -173,7 +173,7 @@ TEST_P(FaultAt, TheJournalAloneUndoesAStartThatWasCutOff) {
         ASSERT_TRUE(launch) << text(launch.error());
         if (GetParam() >= LaunchStep::spawn) {
             ASSERT_TRUE(launch->spawn());
-            process = launch->process();
+            process = launch->pidfd().copy();
         }
         if (GetParam() >= LaunchStep::go) {
             ASSERT_TRUE(launch->confine());
@@ -182,11 +182,11 @@ TEST_P(FaultAt, TheJournalAloneUndoesAStartThatWasCutOff) {
             ASSERT_TRUE(launch->exec());
         }
     } // the object is gone without a word; a helper before exec ends by itself
-    if (const auto left = open_process(process)) {
-        if (GetParam() >= LaunchStep::exec) {
-            EXPECT_TRUE(send_signal(left, 9));
-        }
-        EXPECT_TRUE(wait_exit(left, std::chrono::seconds(10)));
+    if (GetParam() >= LaunchStep::exec) {
+        EXPECT_TRUE(send_signal(process, 9));
+    }
+    if (process) {
+        EXPECT_TRUE(wait_exit(process, std::chrono::seconds(10)));
     }
     EXPECT_TRUE(release(journalled));
     EXPECT_EQ(snapshot(world), before);
