@@ -30,6 +30,13 @@ template <> Result<> check<Iommu>(const Iommu& iommu, const CompleteContext& con
             return fail(Code::config_unsupported,
                         tr("IOMMU device: '{0}' is only supported with Q35 and ARM Virt machines",
                            names<IommuModel>.text(iommu.model)));
+        if (!context.domain.features || !context.domain.features->acpi)
+            return fail(Code::config_unsupported,
+                        tr("IOMMU device: '{0}' requires ACPI", names<IommuModel>.text(iommu.model)));
+        if (iommu.info.address && !address_of<PciAddress>(iommu.info) &&
+            !std::holds_alternative<std::monostate>(iommu.info.address->where))
+            return fail(Code::config_unsupported,
+                        tr("IOMMU device: '{0}' needs a PCI address", names<IommuModel>.text(iommu.model)));
         if (iommu.driver && (iommu.driver->intremap || iommu.driver->caching_mode || iommu.driver->eim ||
                              iommu.driver->iotlb || iommu.driver->aw_bits))
             return fail(Code::config_unsupported,

@@ -81,7 +81,7 @@ Place place_of(const DriveAddress& a) {
 }
 
 Result<> assign_disks(Domain& domain) {
-    std::map<ControllerType, std::set<Place>> taken;
+    std::map<ControllerType, std::map<Place, std::string>> taken;
     for (auto* disk : devices_of<Disk>(domain)) {
         const auto bus = disk->target.bus.value_or(DiskBus::ide);
         const auto type = controller_of(bus);
@@ -95,14 +95,17 @@ Result<> assign_disks(Domain& domain) {
         }
         const auto* drive = address_of<DriveAddress>(disk->info);
         if (!drive) continue;
-        if (!taken[*type].insert(place_of(*drive)).second) {
-            const auto p = place_of(*drive);
-            return fail(Code::xml, tr("Found duplicate drive address for disk with target name '{0}' "
-                                      "controller='{1}' bus='{2}' target='{3}' unit='{4}'",
-                                      disk->target.dev.value_or(""), p[0], p[1], p[2], p[3]));
+        const auto [first, free] = taken[*type].emplace(place_of(*drive), disk->target.dev.value_or(""));
+        if (!free) {
+            const auto& p = first->first;
+            return fail(Code::config_unsupported,
+                        tr("Found duplicate drive address for disk with target name '{0}' "
+                           "controller='{1}' bus='{2}' target='{3}' unit='{4}'",
+                           first->second, p[0], p[1], p[2], p[3]));
         }
     }
-    for (const auto type : {ControllerType::scsi, ControllerType::fdc, ControllerType::ide, ControllerType::sata}) {
+    for (const auto type :
+         {ControllerType::scsi, ControllerType::fdc, ControllerType::ide, ControllerType::sata}) {
         std::optional<std::uint32_t> most;
         for (const auto* disk : devices_of<Disk>(std::as_const(domain)))
             if (const auto* drive = address_of<DriveAddress>(disk->info);
@@ -161,71 +164,78 @@ class SerialPorts {
 public:
     explicit SerialPorts(const Domain& domain) {
         for (const auto* c : devices_of<Controller>(domain))
-            if (c->type == ControllerType::virtio_serial && c->ports) limits_[index_of(*c)] = *c->ports;
+            if (c->type == ControllerType::virtio_serial)
+                limits_[index_of(*c)] = c->ports.value_or(default_ports);
     }
+    bool any() const { return !limits_.empty(); }
     Result<> take(const VirtioSerialAddress& a) {
         if (!taken_.insert({a.controller.value_or(0), a.port.value_or(0)}).second)
             return fail(Code::xml, tr("virtio serial port {0} on controller {1} is already occupied",
                                       a.port.value_or(0), a.controller.value_or(0)));
         return {};
     }
-    /// Port 0 is for virtio consoles alone. `controller`: the one asked for.
-    std::optional<VirtioSerialAddress> next(std::optional<std::uint32_t> controller, bool may_be_zero) {
-        for (auto c = controller.value_or(0); c < 256; ++c) {
-            const auto limit = limits_.contains(c) ? limits_[c] : default_ports;
-            for (std::uint32_t port = may_be_zero ? 0 : 1; port < limit; ++port)
-                if (taken_.insert({c, port}).second) return VirtioSerialAddress{c, 0, port};
-            if (controller) break;
-        }
+    /// Port 0 is QEMU's own choice for consoles. `controller`: the one asked for; otherwise the first that
+    /// has room, or a new one.
+    std::optional<VirtioSerialAddress> next(std::optional<std::uint32_t> controller) {
+        if (controller) return on(*controller);
+        for (const auto& [c, limit] : limits_)
+            if (auto place = on(c)) return place;
+        for (std::uint32_t c = 0; c < 256; ++c)
+            if (!limits_.contains(c)) {
+                limits_[c] = default_ports;
+                return on(c);
+            }
         return std::nullopt;
     }
 
 private:
+    std::optional<VirtioSerialAddress> on(std::uint32_t c) {
+        const auto limit = limits_.contains(c) ? limits_[c] : default_ports;
+        for (std::uint32_t port = 1; port < limit; ++port)
+            if (taken_.insert({c, port}).second) return VirtioSerialAddress{c, 0, port};
+        return std::nullopt;
+    }
+
     std::map<std::uint32_t, std::uint32_t> limits_{};
     std::set<std::pair<std::uint32_t, std::uint32_t>> taken_{};
 };
 
-struct PortUser {
-    DeviceInfo* info = nullptr;
-    bool console = false;
-};
-/// Consoles first: they may have port 0.
-std::vector<PortUser> port_users(Domain& domain) {
-    std::vector<PortUser> users;
+/// Consoles keep the address that was written, and get none: QEMU chooses.
+Result<> assign_virtio_serial(Domain& domain) {
+    std::set<std::uint32_t> needed;
+    SerialPorts ports(domain);
+    std::vector<DeviceInfo*> channels;
+    bool consoles = false;
     for_each<Console>(domain, [&](Console& c) {
-        if (c.target && c.target->type == ConsoleTargetType::virtio) users.push_back({&c.info, true});
+        if (!c.target || c.target->type != ConsoleTargetType::virtio) return;
+        if (const auto* a = address_of<VirtioSerialAddress>(c.info)) {
+            needed.insert(a->controller.value_or(0));
+            if (a->port) (void)ports.take(*a);
+        }
+        consoles = true;
     });
     for_each<Channel>(domain, [&](Channel& c) {
-        if (c.target && std::holds_alternative<VirtioChannel>(c.target->kind)) users.push_back({&c.info, false});
+        if (c.target && std::holds_alternative<VirtioChannel>(c.target->kind)) channels.push_back(&c.info);
     });
-    return users;
-}
-
-Result<> assign_virtio_serial(Domain& domain) {
-    SerialPorts ports(domain);
-    const auto users = port_users(domain);
-    if (users.empty()) return {};
-    const auto placed = [](const PortUser& user) {
-        const auto* a = address_of<VirtioSerialAddress>(*user.info);
-        return a && a->port && (*a->port > 0 || user.console);
-    };
-    for (const auto& user : users)
-        if (placed(user)) TRY(ports.take(*address_of<VirtioSerialAddress>(*user.info)));
-    std::uint32_t most = 0;
-    for (const auto& user : users) {
-        const auto* a = address_of<VirtioSerialAddress>(*user.info);
-        if (!placed(user) && (a || wants(*user.info))) {
-            const auto chosen = ports.next(a ? a->controller : std::nullopt, user.console);
+    for (auto* info : channels) {
+        const auto* a = address_of<VirtioSerialAddress>(*info);
+        if (a && a->port.value_or(0) > 0) TRY(ports.take(*a));
+    }
+    for (auto* info : channels) {
+        const auto* a = address_of<VirtioSerialAddress>(*info);
+        if (!(a && a->port.value_or(0) > 0) && (a || wants(*info))) {
+            const auto chosen = ports.next(a ? a->controller : std::nullopt);
             if (!chosen)
                 return fail(Code::xml, tr("Unable to find a free virtio-serial port on controller {0}",
                                           a ? a->controller.value_or(0) : 0u));
-            set(*user.info, *chosen);
+            set(*info, *chosen);
         }
-        if (const auto* now = address_of<VirtioSerialAddress>(*user.info))
-            most = std::max(most, now->controller.value_or(0));
+        if (const auto* now = address_of<VirtioSerialAddress>(*info))
+            needed.insert(now->controller.value_or(0));
     }
-    if (most < 256)
-        for (std::uint32_t i = 0; i <= most; ++i) need_controller(domain, ControllerType::virtio_serial, i);
+    if (consoles && needed.empty() && !ports.any()) needed.insert(0);
+    for (const auto c : needed)
+        if (c < 256) need_controller(domain, ControllerType::virtio_serial, c);
     return {};
 }
 
@@ -234,13 +244,15 @@ void assign_ccid(Domain& domain) {
     std::uint32_t next = 0;
     bool any = false;
     for_each<Smartcard>(domain, [&](Smartcard& card) {
-        if (const auto* a = address_of<CcidAddress>(card.info)) next = std::max(next, a->slot.value_or(0) + 1);
+        if (const auto* a = address_of<CcidAddress>(card.info))
+            next = std::max(next, a->slot.value_or(0) + 1);
     });
     std::uint32_t most = 0;
     for_each<Smartcard>(domain, [&](Smartcard& card) {
         any = true;
         if (wants(card.info)) set(card.info, CcidAddress{.controller = 0, .slot = next++});
-        if (const auto* a = address_of<CcidAddress>(card.info)) most = std::max(most, a->controller.value_or(0));
+        if (const auto* a = address_of<CcidAddress>(card.info))
+            most = std::max(most, a->controller.value_or(0));
     });
     if (any && most < 256)
         for (std::uint32_t i = 0; i <= most; ++i) need_controller(domain, ControllerType::ccid, i);
@@ -248,13 +260,18 @@ void assign_ccid(Domain& domain) {
 
 } // namespace
 
-Result<> assign_bus_addresses(Domain& domain, const QemuCaps& caps) {
+Result<> assign_bus_addresses(Domain& domain, const QemuCaps& caps, bool usb) {
     TRY(assign_disks(domain));
     assign_scsi_hostdevs(domain);
     choose_scsi_models(domain, caps);
     TRY(assign_virtio_serial(domain));
     assign_ccid(domain);
-    return assign_usb_addresses(domain);
+    const bool complete = std::ranges::none_of(domain.devices.list, [](const Device& device) {
+        const auto* info = info_of(device);
+        return is_usb(device) && info &&
+               (!address_of<UsbAddress>(*info) || !address_of<UsbAddress>(*info)->port);
+    });
+    return usb || complete ? assign_usb_addresses(domain) : Result<>{};
 }
 
 } // namespace cloister

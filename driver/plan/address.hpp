@@ -9,8 +9,8 @@
 namespace cloister {
 
 /// Controllers that a device's place implies (IDE, SATA, SCSI, floppy, virtio-serial, CCID, USB) and the
-/// addresses on them.
-Result<> assign_bus_addresses(Domain& domain, const QemuCaps& caps);
+/// addresses on them. `usb`: ports too; without it USB is left alone unless every device has a port already.
+Result<> assign_bus_addresses(Domain& domain, const QemuCaps& caps, bool usb = true);
 
 /// PCI addresses of everything that needs one, with the root ports and bridges they need.
 /// Errors: xml for a clash or an address that is not there; internal when a bus is full.

@@ -4,9 +4,8 @@
 #include "conf/domain/devices.hpp"
 #include "driver/device/address_props.hpp"
 
-#include <fmt/format.h>
-
 #include <algorithm>
+#include <fmt/format.h>
 #include <map>
 #include <set>
 
@@ -113,48 +112,47 @@ bool is_serial_again(const Console& console) {
 }
 
 std::string alias_for(const Device& device, const Domain& domain, Counters& counters) {
-    return std::visit(
-        overload{
-            [&](const Disk& d) { return disk_alias(d, domain); },
-            [&](const Controller& c) { return controller_alias(c, domain); },
-            [&](const Interface& i) {
-                return counters.next(i.type == InterfaceType::hostdev ? "hostdev" : "net");
-            },
-            [&](const Filesystem&) { return counters.next("fs"); },
-            [&](const Smartcard&) { return counters.next("smartcard"); },
-            [&](const Serial&) { return counters.next("serial"); },
-            [&](const Parallel&) { return counters.next("parallel"); },
-            [&](const Console&) { return counters.next("console"); },
-            [&](const Channel&) { return counters.next("channel"); },
-            [&](const Input&) { return counters.next("input"); },
-            [&](const Tpm&) { return counters.next("tpm"); },
-            [&](const Sound&) { return counters.next("sound"); },
-            [&](const Video&) { return counters.next("video"); },
-            [&](const Hostdev&) { return counters.next("hostdev"); },
-            [&](const Redirdev&) { return counters.next("redir"); },
-            [&](const Hub&) { return counters.next("hub"); },
-            [&](const Watchdog&) { return counters.next("watchdog"); },
-            [&](const Memballoon& b) {
-                return b.model == BalloonModel::none ? std::string() : counters.next("balloon");
-            },
-            [&](const Rng&) { return counters.next("rng"); },
-            [&](const Nvram&) { return std::string("nvram"); },
-            [&](const Panic& p) {
-                const auto name = counters.next("panic");
-                return p.model == PanicModel::pvpanic ? name : std::string();
-            },
-            [&](const Shmem&) { return counters.next("shmem"); },
-            [&](const MemoryModule& m) { return counters.next(memory_prefix(m.model)); },
-            [&](const Iommu&) { return counters.next("iommu"); },
-            [&](const Vsock&) { return counters.next("vsock"); },
-            [&](const Crypto&) { return counters.next("crypto"); },
-            [](const Lease&) { return std::string(); },
-            [](const Graphics&) { return std::string(); },
-            [](const Audio&) { return std::string(); },
-            [](const RedirFilter&) { return std::string(); },
-            [](const UnmodelledDevice&) { return std::string(); },
-        },
-        device);
+    return std::visit(overload{
+                          [&](const Disk& d) { return disk_alias(d, domain); },
+                          [&](const Controller& c) { return controller_alias(c, domain); },
+                          [&](const Interface& i) {
+                              return counters.next(i.type == InterfaceType::hostdev ? "hostdev" : "net");
+                          },
+                          [&](const Filesystem&) { return counters.next("fs"); },
+                          [&](const Smartcard&) { return counters.next("smartcard"); },
+                          [&](const Serial&) { return counters.next("serial"); },
+                          [&](const Parallel&) { return counters.next("parallel"); },
+                          [&](const Console&) { return counters.next("console"); },
+                          [&](const Channel&) { return counters.next("channel"); },
+                          [&](const Input&) { return counters.next("input"); },
+                          [&](const Tpm&) { return counters.next("tpm"); },
+                          [&](const Sound&) { return counters.next("sound"); },
+                          [&](const Video&) { return counters.next("video"); },
+                          [&](const Hostdev&) { return counters.next("hostdev"); },
+                          [&](const Redirdev&) { return counters.next("redir"); },
+                          [&](const Hub&) { return counters.next("hub"); },
+                          [&](const Watchdog&) { return counters.next("watchdog"); },
+                          [&](const Memballoon& b) {
+                              return b.model == BalloonModel::none ? std::string() : counters.next("balloon");
+                          },
+                          [&](const Rng&) { return counters.next("rng"); },
+                          [&](const Nvram&) { return std::string("nvram"); },
+                          [&](const Panic& p) {
+                              const auto name = counters.next("panic");
+                              return p.model == PanicModel::pvpanic ? name : std::string();
+                          },
+                          [&](const Shmem&) { return counters.next("shmem"); },
+                          [&](const MemoryModule& m) { return counters.next(memory_prefix(m.model)); },
+                          [&](const Iommu&) { return counters.next("iommu"); },
+                          [&](const Vsock&) { return counters.next("vsock"); },
+                          [&](const Crypto&) { return counters.next("crypto"); },
+                          [](const Lease&) { return std::string(); },
+                          [](const Graphics&) { return std::string(); },
+                          [](const Audio&) { return std::string(); },
+                          [](const RedirFilter&) { return std::string(); },
+                          [](const UnmodelledDevice&) { return std::string(); },
+                      },
+                      device);
 }
 
 void give(Device& device, const Domain& domain, Counters& counters) {

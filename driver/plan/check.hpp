@@ -11,9 +11,10 @@ namespace cloister {
 
 /// Can this daemon and this QEMU run that kind of guest at all.
 Result<> check_kind(const Domain& domain, const QemuCaps* caps, const HostFacts& facts);
-/// What the text alone says, before any default is filled in.
-Result<> check_text(const Domain& domain);
-/// The complete definition.
-Result<> check_domain(const Domain& domain, const QemuCaps* caps, const QemuConf& conf, const HostFacts& facts);
+/// The PCI controllers fit the machine: before anything is plugged into them. Nothing without a QEMU.
+Result<> check_pci_controllers(const Domain& domain, const QemuCaps* caps);
+/// What a complete definition needs of this QEMU; what needs none is conf/domain/check.hpp's.
+Result<> check_domain(const Domain& domain, const QemuCaps* caps, const QemuConf& conf,
+                      const HostFacts& facts);
 
 } // namespace cloister

@@ -70,7 +70,8 @@ void add_machine_inputs(Domain& domain) {
         if (!has(type)) domain.devices.list.emplace_back(Input{.type = type, .bus = InputBus::ps2});
 }
 
-AudioType audio_for(const Domain& domain, const QemuConf& conf, const HostFacts& facts) {
+/// Where sound goes when nothing says so; nullopt: a local window, which has sound of its own.
+std::optional<AudioType> audio_for(const Domain& domain, const QemuConf& conf, const HostFacts& facts) {
     const auto from_environment = [&]() -> AudioType {
         const auto found = facts.environment.find("QEMU_AUDIO_DRV");
         if (found == facts.environment.end()) return AudioType::none;
@@ -80,14 +81,15 @@ AudioType audio_for(const Domain& domain, const QemuConf& conf, const HostFacts&
     };
     const auto graphics = devices_of<Graphics>(domain);
     if (graphics.empty()) return conf.nographics_allow_host_audio ? from_environment() : AudioType::none;
-    for (const auto* g : graphics) {
-        if (std::holds_alternative<Spice>(g->kind)) return AudioType::spice;
-        if (std::holds_alternative<Vnc>(g->kind))
-            return conf.vnc_allow_host_audio ? from_environment() : AudioType::none;
-        if (std::holds_alternative<Sdl>(g->kind)) return AudioType::sdl;
-        if (std::holds_alternative<DbusDisplay>(g->kind)) return AudioType::dbus;
-    }
-    return AudioType::none;
+    const auto has = [&](auto kind) {
+        return std::ranges::any_of(graphics, [](const Graphics* g) {
+            return std::holds_alternative<typename decltype(kind)::type>(g->kind);
+        });
+    };
+    if (has(std::type_identity<Spice>{})) return AudioType::spice;
+    if (has(std::type_identity<Vnc>{}))
+        return conf.vnc_allow_host_audio ? from_environment() : AudioType::none;
+    return std::nullopt;
 }
 
 void add_implicit_devices(Domain& domain, const QemuConf& conf, const HostFacts& facts) {
@@ -96,7 +98,8 @@ void add_implicit_devices(Domain& domain, const QemuConf& conf, const HostFacts&
     if (!devices_of<Graphics>(domain).empty() && devices_of<Video>(domain).empty())
         list.emplace_back(Video{});
     if (devices_of<Audio>(domain).empty())
-        list.emplace_back(Audio{.id = 1, .type = audio_for(domain, conf, facts)});
+        if (const auto type = audio_for(domain, conf, facts))
+            list.emplace_back(Audio{.id = 1, .type = *type});
     if (devices_of<Memballoon>(domain).empty()) list.emplace_back(Memballoon{});
     std::uint32_t most = 0;
     for_each<Audio>(domain, [&](const Audio& a) { most = std::max(most, a.id.value_or(0)); });
@@ -105,11 +108,24 @@ void add_implicit_devices(Domain& domain, const QemuConf& conf, const HostFacts&
     });
 }
 
+/// A channel's socket is the daemon's business until its path is written down.
+void forget_empty_sources(Domain& domain) {
+    for_each<Channel>(domain, [](Channel& channel) {
+        auto* socket = std::get_if<UnixChardev>(&channel.chardev.how);
+        if (!socket || !socket->source || socket->source->path || !channel.target ||
+            !std::holds_alternative<VirtioChannel>(channel.target->kind))
+            return;
+        if (socket->source->mode.value_or(SocketMode::bind) == SocketMode::bind &&
+            !socket->source->reconnect && socket->source->seclabels.empty() && socket->source->rest.empty())
+            socket->source.reset();
+    });
+}
+
 /// Each device's own defaults. The list does not change meanwhile.
-void complete_devices(Domain& domain, const QemuCaps* caps, const QemuConf& conf) {
+void complete_devices(Domain& domain, const QemuCaps* caps, const QemuConf& conf, bool live) {
     std::array<unsigned, std::variant_size_v<Device>> counts{};
     for (auto& device : domain.devices.list) {
-        const CompleteContext context{domain, caps, conf, counts[device.index()]++};
+        const CompleteContext context{domain, caps, conf, counts[device.index()]++, live};
         std::visit(
             [&]<class D>(D& d) {
                 if constexpr (!std::is_same_v<D, UnmodelledDevice>) complete(d, context);
@@ -162,25 +178,26 @@ Result<> complete_domain(Domain& domain, const QemuCaps* caps, const QemuConf& c
     if (!domain.devices.emulator)
         domain.devices.emulator =
             caps && !caps->emulator.empty() ? caps->emulator : default_emulator(*domain.os.type.arch);
-    TRY(check_text(domain));
     const auto origin = how == Completion::define ? Origin::fresh : Origin::stored;
     add_defaults(domain, origin);
     complete_seclabels(domain, conf, facts);
     if (caps) TRY(complete_machine(domain, *caps));
-    const auto uuid = bytes.take<16>();
-    if (!domain.uuid) domain.uuid = random_uuid(uuid);
-    const auto genid = bytes.take<16>();
-    if (domain.genid && !domain.genid->uuid) domain.genid->uuid = random_uuid(genid);
+    if (!domain.uuid) domain.uuid = random_uuid(bytes.take<16>());
+    if (domain.genid && !domain.genid->uuid) domain.genid->uuid = random_uuid(bytes.take<16>());
     complete_cpu(domain, caps);
     complete_macs(domain, bytes);
     add_implicit_devices(domain, conf, facts);
+    number_controllers(domain);
     order_controllers(domain);
     if (caps) add_machine_controllers(domain, *caps);
-    complete_devices(domain, caps, conf);
+    complete_devices(domain, caps, conf, how == Completion::live);
+    forget_empty_sources(domain);
     if (how != Completion::live) TRY(check_domain(domain, origin));
+    TRY(check_pci_controllers(domain, caps));
     if (caps) {
-        TRY(assign_bus_addresses(domain, *caps));
-        complete_devices(domain, caps, conf); // those that the addresses added
+        TRY(assign_bus_addresses(domain, *caps, how == Completion::define));
+        complete_devices(domain, caps, conf, how == Completion::live); // those that the addresses added
+        forget_empty_sources(domain);
         TRY(assign_pci_addresses(domain, *caps));
     }
     TRY(check_domain(domain, caps, conf, facts));
@@ -207,7 +224,7 @@ Result<> complete_device(Device& device, Domain& domain, const QemuCaps& caps, c
     auto with = domain;
     with.devices.list.push_back(device);
     TRY(assign_bus_addresses(with, caps));
-    complete_devices(with, &caps, conf);
+    complete_devices(with, &caps, conf, false);
     for (const auto& d : with.devices.list)
         if (d.index() == device.index() &&
             std::ranges::find(domain.devices.list, d) == domain.devices.list.end()) {

@@ -19,7 +19,8 @@ std::size_t random_bytes_needed(const Domain& domain);
 enum class Completion {
     define, ///< a new definition: addresses are assigned, values checked; NUMA cells say how much memory
             ///< there is
-    stored, ///< a definition that was stored before: the same, but <memory> keeps what it says
+    stored, ///< a definition that was stored before: the same, but <memory> keeps what it says and USB ports
+            ///< are left to the start
     live,   ///< the text of a running guest, read back: nothing is assigned that it does not say
 };
 

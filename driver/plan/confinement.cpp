@@ -3,10 +3,9 @@
 #include "conf/base/tr.hpp"
 #include "conf/domain/devices.hpp"
 
-#include <fmt/format.h>
-
 #include <algorithm>
 #include <cctype>
+#include <fmt/format.h>
 
 namespace cloister {
 
@@ -43,9 +42,9 @@ Result<> check_mac(const PlanContext& context) {
     for (const auto& label : domain.seclabels) {
         const auto model = label.model.value_or("");
         if (model == "dac" || model == "none" || model.empty()) continue;
-        const bool named = context.conf.security_driver &&
-                           std::ranges::find(*context.conf.security_driver, model) ==
-                               context.conf.security_driver->end();
+        const bool named =
+            context.conf.security_driver &&
+            std::ranges::find(*context.conf.security_driver, model) == context.conf.security_driver->end();
         if (model != "selinux" || !context.facts.selinux || named)
             return fail(Code::config_unsupported, tr("Security driver model '{0}' is not available", model));
         if (label.type == SecLabelType::none && context.conf.security_require_confined)
@@ -58,7 +57,8 @@ Result<> check_mac(const PlanContext& context) {
 
 bool needs_vfio(const Domain& domain) {
     for (const auto* h : devices_of<Hostdev>(domain))
-        if (std::holds_alternative<PciHostdev>(h->host) || std::holds_alternative<MdevHostdev>(h->host)) return true;
+        if (std::holds_alternative<PciHostdev>(h->host) || std::holds_alternative<MdevHostdev>(h->host))
+            return true;
     for (const auto* i : devices_of<Interface>(domain))
         if (i->type == InterfaceType::hostdev || i->type == InterfaceType::vdpa) return true;
     for (const auto* d : devices_of<Disk>(domain))
@@ -78,8 +78,8 @@ Limits limits_of(const PlanContext& context) {
     const auto& conf = context.conf;
     Limits limits;
     if (domain.memory_backing && domain.memory_backing->locked)
-        limits.memlock = domain.memtune && domain.memtune->hard_limit ? domain.memtune->hard_limit->kib << 10
-                                                                      : UINT64_MAX;
+        limits.memlock =
+            domain.memtune && domain.memtune->hard_limit ? domain.memtune->hard_limit->kib << 10 : UINT64_MAX;
     else if (needs_vfio(domain))
         limits.memlock = ((domain.memory ? domain.memory->kib : 0) << 10) + (std::uint64_t{1} << 30);
     if (conf.max_processes) limits.processes = conf.max_processes;
@@ -92,7 +92,8 @@ Limits limits_of(const PlanContext& context) {
 } // namespace
 
 std::optional<Ids> ids_of(const HostFacts& facts, const std::string& label) {
-    if (const auto known = facts.identities.find(label); known != facts.identities.end()) return known->second;
+    if (const auto known = facts.identities.find(label); known != facts.identities.end())
+        return known->second;
     const auto colon = label.find(':');
     if (colon == std::string::npos) return std::nullopt;
     const auto uid = number(std::string_view(label).substr(0, colon));
@@ -115,7 +116,9 @@ std::string machine_name(int id, std::string_view name) {
 }
 
 std::vector<EnvVar> base_environment(const PlanContext& context) {
-    std::vector<EnvVar> out{{"LC_ALL", "C", "fixed"}, {"PATH", "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin", "fixed"}};
+    std::vector<EnvVar> out{
+        {"LC_ALL", "C", "fixed"},
+        {"PATH", "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin", "fixed"}};
     const auto from_daemon = [&](const char* name) {
         if (const auto found = context.facts.environment.find(name); found != context.facts.environment.end())
             out.push_back({name, found->second, "environment of the daemon"});
@@ -141,10 +144,12 @@ Result<Identity> identity_of(const PlanContext& context) {
         who.why = key_why(conf, "security_driver") + " = []";
         return who;
     }
-    const auto configured = facts.emulator_ids ? facts.emulator_ids : ids_of(facts, conf.user + ":" + conf.group);
+    const auto configured =
+        facts.emulator_ids ? facts.emulator_ids : ids_of(facts, conf.user + ":" + conf.group);
     if (!configured)
         return fail(Code::config_unsupported,
-                    tr("the user '{0}' or the group '{1}' of qemu.conf is not known on this host", conf.user, conf.group));
+                    tr("the user '{0}' or the group '{1}' of qemu.conf is not known on this host", conf.user,
+                       conf.group));
     who.uid = configured->uid;
     who.gid = configured->gid;
     who.groups = configured->groups;
@@ -192,8 +197,9 @@ Confinement confinement_of(const PlanContext& context, const Identity& identity,
                 plan.taints.emplace_back("high-privileges");
         }
         if (!identity.relabel_dac)
-            relax(tr("owners of files are left alone: {0}",
-                     conf.dynamic_ownership ? std::string("seclabel dac") : key_why(conf, "dynamic_ownership")));
+            relax(tr("owners of files are left alone: {0}", conf.dynamic_ownership
+                                                                ? std::string("seclabel dac")
+                                                                : key_why(conf, "dynamic_ownership")));
     }
     if (conf.namespaces && std::ranges::find(*conf.namespaces, "mount") == conf.namespaces->end()) {
         out.mount_namespace = false;
@@ -210,7 +216,8 @@ Confinement confinement_of(const PlanContext& context, const Identity& identity,
     if (conf.cgroup_controllers) {
         out.cgroup_controllers = *conf.cgroup_controllers;
         out.use_cgroups = !conf.cgroup_controllers->empty();
-        out.device_acl = std::ranges::find(*conf.cgroup_controllers, "devices") != conf.cgroup_controllers->end();
+        out.device_acl =
+            std::ranges::find(*conf.cgroup_controllers, "devices") != conf.cgroup_controllers->end();
         if (!out.device_acl)
             relax(tr("no device list stands between QEMU and the devices of the host: {0}",
                      key_why(conf, "cgroup_controllers")));

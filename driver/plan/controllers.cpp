@@ -57,13 +57,50 @@ void order_controllers(Domain& domain) {
     for (auto& c : controllers) insert_controller(domain, std::move(c));
 }
 
+void number_controllers(Domain& domain) {
+    const auto all = devices_of<Controller>(domain);
+    const auto used = [&](ControllerType type, std::uint32_t index) {
+        return std::ranges::any_of(
+            all, [&](const auto* c) { return c->type == type && c->index && c->index->value == index; });
+    };
+    const auto unused = [&](ControllerType type) {
+        std::uint32_t index = 0;
+        while (used(type, index)) ++index;
+        return index;
+    };
+    // the sets of ICH9 USB controllers share an index: a companion joins the last set that lacks it
+    const auto ich9_index = [&](const std::string& model) -> std::optional<std::uint32_t> {
+        std::optional<std::uint32_t> last;
+        for (const auto* c : all)
+            if (c->type == ControllerType::usb && c->index && c->model && c->model->starts_with("ich9-"))
+                last = std::max(last.value_or(0), c->index->value);
+        if (!last) return std::nullopt;
+        for (const auto* c : all)
+            if (c->type == ControllerType::usb && c->index && c->index->value == *last && c->model == model)
+                return std::nullopt;
+        return last;
+    };
+    for (auto* c : all) {
+        if (!c->type) continue;
+        const bool ich9 = c->type == ControllerType::usb && c->model && c->model->starts_with("ich9-");
+        if (!c->index) {
+            const auto joined = ich9 ? ich9_index(*c->model) : std::nullopt;
+            c->index = xml::Decimal{joined.value_or(unused(*c->type))};
+        }
+        if (!ich9 || c->master) continue;
+        if (c->model == "ich9-uhci1") c->master = ControllerMaster{.startport = 0};
+        if (c->model == "ich9-uhci2") c->master = ControllerMaster{.startport = 2};
+        if (c->model == "ich9-uhci3") c->master = ControllerMaster{.startport = 4};
+    }
+}
+
 void add_machine_controllers(Domain& domain, const QemuCaps& caps) {
     const bool q35 = is_q35(domain);
     if (!q35 && !is_i440fx(domain)) return;
     if (!has(domain, ControllerType::usb))
-        insert_controller(domain, {.type = ControllerType::usb,
-                                   .index = xml::Decimal{0},
-                                   .model = usb_model(domain, caps)});
+        insert_controller(
+            domain,
+            {.type = ControllerType::usb, .index = xml::Decimal{0}, .model = usb_model(domain, caps)});
     for (auto* c : devices_of<Controller>(domain))
         if (c->type == ControllerType::usb && !c->model) c->model = usb_model(domain, caps);
     if (q35) need_controller(domain, ControllerType::sata, 0);
@@ -72,9 +109,9 @@ void add_machine_controllers(Domain& domain, const QemuCaps& caps) {
             if (!c->model) c->model = q35 ? "pcie-root" : "pci-root";
             return;
         }
-    insert_controller(domain, {.type = ControllerType::pci,
-                               .index = xml::Decimal{0},
-                               .model = q35 ? "pcie-root" : "pci-root"});
+    insert_controller(
+        domain,
+        {.type = ControllerType::pci, .index = xml::Decimal{0}, .model = q35 ? "pcie-root" : "pci-root"});
 }
 
 Controller& need_controller(Domain& domain, ControllerType type, std::uint32_t index) {

@@ -9,6 +9,9 @@ namespace cloister {
 /// Behind the last one of its type that comes before it; at the end when it is the first of its type.
 void insert_controller(Domain& domain, Controller controller);
 
+/// An index for each controller that has none, and the ports that USB companions serve.
+void number_controllers(Domain& domain);
+
 /// Groups the user's controllers the same way, keeping the order of first appearance.
 void order_controllers(Domain& domain);
 

@@ -4,9 +4,8 @@
 #include "conf/domain/devices.hpp"
 #include "driver/caps/cpu_names.hpp"
 
-#include <fmt/format.h>
-
 #include <algorithm>
+#include <fmt/format.h>
 
 namespace cloister {
 
@@ -138,8 +137,7 @@ void add_timers(CpuText& text, const Domain& domain) {
 void add_kvm(CpuText& text, const Domain& domain) {
     if (!domain.features) return;
     const auto& features = *domain.features;
-    if (features.apic && features.apic->eoi)
-        text.feature("kvm-pv-eoi", features.apic->eoi == Switch::on);
+    if (features.apic && features.apic->eoi) text.feature("kvm-pv-eoi", features.apic->eoi == Switch::on);
     if (features.pvspinlock) text.feature("kvm-pv-unhalt", features.pvspinlock->on());
 }
 
@@ -159,13 +157,14 @@ void complete_cpu(Domain& domain, const QemuCaps* caps) {
     }
     auto& cpu = *domain.cpu;
     if (!cpu.mode && !cpu.model) {
-        const auto* machine = caps && domain.os.type.machine ? caps->machine(*domain.os.type.machine) : nullptr;
+        const auto* machine =
+            caps && domain.os.type.machine ? caps->machine(*domain.os.type.machine) : nullptr;
         if (machine && machine->default_cpu_type) {
             cpu.mode = CpuMode::custom;
             cpu.match = CpuMatch::exact;
             cpu.check = CpuCheck::none;
-            cpu.model = CpuModel{.fallback = CpuFallback::forbid,
-                                 .name = model_of_type(*machine->default_cpu_type)};
+            cpu.model =
+                CpuModel{.fallback = CpuFallback::forbid, .name = model_of_type(*machine->default_cpu_type)};
         } else if (cpu == Cpu{}) {
             domain.cpu.reset();
             return;
@@ -175,7 +174,8 @@ void complete_cpu(Domain& domain, const QemuCaps* caps) {
     if (cpu.mode) switch (*cpu.mode) {
         case CpuMode::custom:
             if (!cpu.match) cpu.match = CpuMatch::exact;
-            if (!cpu.check) cpu.check = CpuCheck::partial;
+            // TCG makes whatever it is asked for: there is nothing to compare with the host
+            if (!cpu.check) cpu.check = is_kvm(domain) ? CpuCheck::partial : CpuCheck::none;
             if (cpu.model && !cpu.model->fallback) cpu.model->fallback = CpuFallback::allow;
             break;
         case CpuMode::host_model:
@@ -201,28 +201,9 @@ void complete_cpu(Domain& domain, const QemuCaps* caps) {
 }
 
 Result<> check_cpu(const Domain& domain, const QemuCaps* caps) {
-    const auto vcpus = domain.vcpu ? domain.vcpu->count : 1;
     if (!domain.cpu) return {};
     const auto& cpu = *domain.cpu;
     const auto mode = cpu.mode.value_or(CpuMode::custom);
-    if (cpu.topology) {
-        const auto& t = *cpu.topology;
-        if (std::uint64_t{t.sockets} * t.dies.value_or(1) * t.cores * t.threads != vcpus)
-            return fail(Code::config_unsupported, tr("CPU topology doesn't match maximum vcpu count"));
-    }
-    if (cpu.cache) {
-        const bool host = mode == CpuMode::host_passthrough || mode == CpuMode::maximum;
-        if (cpu.cache->mode == "passthrough") {
-            if (!host)
-                return fail(Code::config_unsupported, tr("CPU cache mode '{0}' can only be used with '{1}' / '{2}' CPUs",
-                                                         "passthrough", "host-passthrough", "maximum"));
-            if (cpu.cache->level)
-                return fail(Code::config_unsupported, tr("unsupported CPU cache level for mode '{0}'", "passthrough"));
-        } else if (cpu.cache->mode == "emulate" && cpu.cache->level != 3u) {
-            return fail(Code::config_unsupported, tr("CPU cache mode '{0}' can only be used with level='{1}'",
-                                                     "emulate", 3));
-        }
-    }
     for (std::size_t i = 0; i < cpu.features.size(); ++i)
         for (std::size_t j = 0; j < i; ++j)
             if (cpu.features[i].name == cpu.features[j].name)
@@ -230,7 +211,8 @@ Result<> check_cpu(const Domain& domain, const QemuCaps* caps) {
                             tr("CPU feature '{0}' specified more than once", cpu.features[i].name));
     if (caps && mode == CpuMode::custom && cpu.model && cpu.model->name &&
         cpu.model->fallback == CpuFallback::forbid && !knows_model(*caps, *cpu.model->name))
-        return fail(Code::config_unsupported, tr("CPU model {0} is not supported by hypervisor", *cpu.model->name));
+        return fail(Code::config_unsupported,
+                    tr("CPU model {0} is not supported by hypervisor", *cpu.model->name));
     return {};
 }
 
@@ -245,7 +227,8 @@ Result<QemuItem> cpu_item(const Domain& domain, const QemuCaps& caps) {
     }
     if (cpu.maxphysaddr) {
         if (cpu.maxphysaddr->mode == "passthrough") text.word("host-phys-bits=on");
-        if (cpu.maxphysaddr->limit) text.word(fmt::format("host-phys-bits-limit={}", *cpu.maxphysaddr->limit));
+        if (cpu.maxphysaddr->limit)
+            text.word(fmt::format("host-phys-bits-limit={}", *cpu.maxphysaddr->limit));
         if (cpu.maxphysaddr->mode == "emulate" && cpu.maxphysaddr->bits)
             text.word(fmt::format("phys-bits={}", *cpu.maxphysaddr->bits));
     }

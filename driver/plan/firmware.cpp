@@ -58,7 +58,8 @@ bool fits_features(const Firmware& firmware, const Domain& domain) {
 bool fits(const Firmware& firmware, const Domain& domain) {
     const auto& os = domain.os;
     const char* interface = os.firmware == OsFirmware::bios ? "bios" : "uefi";
-    if (!has(firmware.interfaces, interface) || !fits_target(firmware, domain) || !fits_features(firmware, domain))
+    if (!has(firmware.interfaces, interface) || !fits_target(firmware, domain) ||
+        !fits_features(firmware, domain))
         return false;
     if (firmware.mapping == "flash") {
         if (firmware.mode == "stateless" || firmware.mode == "combined") return false;
@@ -95,13 +96,14 @@ void take(Domain& domain, const Firmware& firmware, const Folders& folders) {
         domain.features->smm = Smm{.state = Switch::on,
                                    .tseg = domain.features->smm ? domain.features->smm->tseg : std::nullopt};
     }
-    if (has(firmware.features, "secure-boot") && smm) loader.secure = YesNo::yes;
+    if (wanted(os, FirmwareFeatureName::secure_boot) == true && smm) loader.secure = YesNo::yes;
     os.loader = std::move(loader);
     os.firmware.reset();
     os.firmware_features.reset();
 }
 
-/// The variables of a loader that the user chose: "CODE:VARS" of qemu.conf or a descriptor tells the template.
+/// The variables of a loader that the user chose: "CODE:VARS" of qemu.conf or a descriptor tells the
+/// template.
 void complete_nvram(Domain& domain, const QemuConf& conf, const HostFacts& facts, const Folders& folders) {
     auto& os = domain.os;
     if (!os.loader || os.loader->type != LoaderType::pflash || os.loader->stateless == YesNo::yes) return;
@@ -121,7 +123,8 @@ void complete_nvram(Domain& domain, const QemuConf& conf, const HostFacts& facts
 
 } // namespace
 
-Result<> choose_firmware(Domain& domain, const QemuConf& conf, const HostFacts& facts, const Folders& folders) {
+Result<> choose_firmware(Domain& domain, const QemuConf& conf, const HostFacts& facts,
+                         const Folders& folders) {
     if (!domain.os.firmware) {
         complete_nvram(domain, conf, facts, folders);
         return {};

@@ -11,6 +11,7 @@ namespace cloister {
 
 /// Replaces the request for firmware by a loader and its variables, in place; a definition that asks for
 /// nothing stays as it is. Errors: operation_failed "Unable to find any firmware to satisfy 'efi'".
-Result<> choose_firmware(Domain& domain, const QemuConf& conf, const HostFacts& facts, const Folders& folders);
+Result<> choose_firmware(Domain& domain, const QemuConf& conf, const HostFacts& facts,
+                         const Folders& folders);
 
 } // namespace cloister

@@ -9,8 +9,8 @@ namespace cloister {
 /// True when the display listens on TCP at all.
 bool listens_on_tcp(const std::vector<Listen>& listens);
 /// The port of a VNC display is chosen at start.
-bool vnc_port_needed(const Vnc& vnc);
-bool vnc_websocket_needed(const Vnc& vnc);
+bool vnc_port_needed(const Vnc& vnc, const QemuConf& conf);
+bool vnc_websocket_needed(const Vnc& vnc, const QemuConf& conf);
 
 struct SpicePorts {
     bool plain = false, tls = false;

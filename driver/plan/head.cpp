@@ -4,10 +4,9 @@
 #include "driver/device/blockdev.hpp"
 #include "driver/plan/parts.hpp"
 
+#include <algorithm>
 #include <boost/json/value.hpp>
 #include <fmt/format.h>
-
-#include <algorithm>
 #include <iterator>
 
 namespace cloister {
@@ -52,7 +51,8 @@ Result<> add_flash(DevicePlan& out, const PlanContext& context) {
     Source code{};
     code.file = *os.loader->path;
     TRY(add_image(out, SourceType::file, code, "raw", nullptr, flash_names(0), std::nullopt,
-                  {.read_only = os.loader->readonly.value_or(YesNo::no) == YesNo::yes}, context, "os loader"));
+                  {.read_only = os.loader->readonly.value_or(YesNo::no) == YesNo::yes}, context,
+                  "os loader"));
     // firmware is read by every guest: owner and label stay the administrator's
     out.grants.push_back({.path = *os.loader->path,
                           .kind = Kind::file,
@@ -81,7 +81,9 @@ bool has_nvdimm(const Domain& domain) {
                                [](const auto* m) { return m->model == MemoryModel::nvdimm; });
 }
 
-bool has_numa(const Domain& domain) { return domain.cpu && domain.cpu->numa && !domain.cpu->numa->cells.empty(); }
+bool has_numa(const Domain& domain) {
+    return domain.cpu && domain.cpu->numa && !domain.cpu->numa->cells.empty();
+}
 
 std::string machine_text(const PlanContext& context) {
     const auto& domain = context.domain;
@@ -158,7 +160,8 @@ Result<DevicePlan> head_items(const PlanContext& context) {
     if (is_flash(domain.os) && domain.os.loader->secure == YesNo::yes)
         out.items.push_back({"global", "driver=cfi.pflash01,property=secure,value=on", "os loader secure"});
     if (features.smm && features.smm->tseg)
-        out.items.push_back({"global", fmt::format("mch.extended-tseg-mbytes={}", features.smm->tseg->kib >> 10),
+        out.items.push_back({"global",
+                             fmt::format("mch.extended-tseg-mbytes={}", features.smm->tseg->kib >> 10),
                              "features smm tseg"});
     return out;
 }

@@ -9,10 +9,10 @@
 #include "driver/plan/firmware.hpp"
 #include "driver/plan/graphics_ports.hpp"
 #include "driver/plan/parts.hpp"
-
-#include <fmt/format.h>
+#include "driver/plan/usb.hpp"
 
 #include <algorithm>
+#include <fmt/format.h>
 #include <ranges>
 
 namespace cloister {
@@ -40,9 +40,12 @@ struct Supplies {
     Supply<std::uint32_t> cids;
 };
 
-void place_listens(std::vector<Listen>& listens, const std::string& configured, const std::string& socket) {
+void place_listens(std::vector<Listen>& listens, const std::string& configured, const std::string& socket,
+                   bool prefer_socket) {
     if (listens.empty()) listens.push_back({});
     auto& listen = listens.front();
+    if (prefer_socket && listen.type == ListenType::address && !listen.address)
+        listen.type = ListenType::socket;
     switch (listen.type) {
     case ListenType::address:
     case ListenType::network:
@@ -61,31 +64,37 @@ void place_listens(std::vector<Listen>& listens, const std::string& configured, 
     }
 }
 
-Result<> place_graphics(Graphics& graphics, Supplies& supplies, const QemuConf& conf, const LaunchPaths& paths) {
-    return std::visit(
-        overload{
-            [&](Vnc& vnc) -> Result<> {
-                if (vnc_port_needed(vnc)) vnc.port = TRY(supplies.displays.next("display ports"));
-                if (vnc_websocket_needed(vnc)) vnc.websocket = TRY(supplies.websockets.next("websocket ports"));
-                place_listens(vnc.listens, conf.vnc_listen, paths.state_dir + "/vnc.sock");
-                return {};
-            },
-            [&](Spice& spice) -> Result<> {
-                const auto need = spice_ports_needed(spice, conf);
-                if (need.tls && !conf.spice_tls)
-                    return fail(Code::config_unsupported, tr("Auto allocation of spice TLS port requested but "
-                                                             "spice TLS is disabled in qemu.conf"));
-                if (need.plain) spice.port = TRY(supplies.displays.next("display ports"));
-                if (need.tls) spice.tls_port = TRY(supplies.displays.next("display ports"));
-                place_listens(spice.listens, conf.spice_listen, paths.state_dir + "/spice.sock");
-                return {};
-            },
-            [](auto&) -> Result<> { return {}; },
-        },
-        graphics.kind);
+Result<> place_graphics(Graphics& graphics, Supplies& supplies, const QemuConf& conf,
+                        const LaunchPaths& paths) {
+    return std::visit(overload{
+                          [&](Vnc& vnc) -> Result<> {
+                              if (vnc_port_needed(vnc, conf))
+                                  vnc.port = TRY(supplies.displays.next("display ports"));
+                              if (vnc_websocket_needed(vnc, conf))
+                                  vnc.websocket = TRY(supplies.websockets.next("websocket ports"));
+                              place_listens(vnc.listens, conf.vnc_listen, paths.state_dir + "/vnc.sock",
+                                            conf.vnc_auto_unix_socket);
+                              return {};
+                          },
+                          [&](Spice& spice) -> Result<> {
+                              const auto need = spice_ports_needed(spice, conf);
+                              if (need.tls && !conf.spice_tls)
+                                  return fail(Code::config_unsupported,
+                                              tr("Auto allocation of spice TLS port requested but "
+                                                 "spice TLS is disabled in qemu.conf"));
+                              if (need.plain) spice.port = TRY(supplies.displays.next("display ports"));
+                              if (need.tls) spice.tls_port = TRY(supplies.displays.next("display ports"));
+                              place_listens(spice.listens, conf.spice_listen, paths.state_dir + "/spice.sock",
+                                            conf.spice_auto_unix_socket);
+                              return {};
+                          },
+                          [](auto&) -> Result<> { return {}; },
+                      },
+                      graphics.kind);
 }
 
-Result<> place_devices(Domain& live, const Reserved& reserved, const QemuConf& conf, const LaunchPaths& paths) {
+Result<> place_devices(Domain& live, const Reserved& reserved, const QemuConf& conf,
+                       const LaunchPaths& paths) {
     Supplies supplies{Supply(reserved.display_ports), Supply(reserved.websocket_ports), Supply(reserved.taps),
                       Supply(reserved.vsock_cids)};
     for (auto& device : live.devices.list) {
@@ -135,13 +144,39 @@ void label(Domain& live, const QemuConf& conf, const HostFacts& facts) {
 void align_memory(Domain& live) {
     if (!live.memory) return;
     std::uint64_t modules = 0;
-    for (const auto* m : devices_of<MemoryModule>(std::as_const(live)))
-        if (m->target && m->target->size) modules += m->target->size->kib;
+    for_each<MemoryModule>(live, [&](MemoryModule& m) {
+        if (!m.target || !m.target->size) return;
+        auto& kib = m.target->size->kib;
+        if (m.model == MemoryModel::dimm) kib = (kib + 1023) / 1024 * 1024;
+        modules += kib;
+    });
     const bool all = live.current_memory && live.current_memory->kib == live.memory->kib;
     if (live.cpu && live.cpu->numa)
         for (auto& cell : live.cpu->numa->cells) cell.memory_kib = (cell.memory_kib + 1023) / 1024 * 1024;
     live.memory->kib = initial_memory_kib(live) + modules;
     if (all) live.current_memory->kib = live.memory->kib;
+}
+
+/// Errors: config_unsupported for what no alignment can mend, and for a NUMA node that the host has not.
+Result<> check_start(const Domain& live, const HostFacts& facts) {
+    if (live.cpu && live.cpu->numa)
+        for (std::uint32_t i = 0; i < live.cpu->numa->cells.size(); ++i) {
+            const auto& cell = live.cpu->numa->cells[i];
+            if (cell.memory_kib > (UINT64_MAX >> 10) - 1024)
+                return fail(
+                    Code::config_unsupported,
+                    tr("memory size of NUMA node '{0}' overflowed after alignment", cell.id.value_or(i)));
+        }
+    const auto there = [&](const CpuSet& nodes) -> Result<> {
+        for (const auto node : nodes.cpus)
+            if (std::ranges::find(facts.numa_nodes, node) == facts.numa_nodes.end())
+                return fail(Code::config_unsupported, tr("NUMA node {0} is unavailable", node));
+        return {};
+    };
+    if (!live.numatune) return {};
+    if (live.numatune->memory && live.numatune->memory->nodeset) TRY(there(*live.numatune->memory->nodeset));
+    for (const auto& node : live.numatune->nodes) TRY(there(node.nodeset));
+    return {};
 }
 
 } // namespace
@@ -171,10 +206,12 @@ Result<Domain> live_copy(const Domain& domain, const QemuCaps&, const QemuConf& 
                          const Reserved& reserved, const LaunchPaths& paths, const Folders& folders) {
     Domain live = domain;
     live.id = reserved.id;
+    TRY(check_start(live, facts));
     TRY(choose_firmware(live, conf, facts, folders));
     if (!live.resource) live.resource.emplace();
     if (!live.resource->partition) live.resource->partition = "/machine";
     align_memory(live);
+    TRY(assign_usb_addresses(live)); // a definition stored by others may leave them to the start
     assign_aliases(live);
     TRY(place_devices(live, reserved, conf, paths));
     prepare_disks(live, facts);

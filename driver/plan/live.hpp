@@ -1,5 +1,5 @@
-/// From a stored definition to what a running guest says of itself: id, aliases, ports, taps, paths, firmware,
-/// labels. Pure. Source: facts/behaviour.md D.6.
+/// From a stored definition to what a running guest says of itself: id, aliases, ports, taps, paths,
+/// firmware, labels. Pure. Source: facts/behaviour.md D.6.
 #pragma once
 
 #include "conf/base/result.hpp"

@@ -3,11 +3,10 @@
 #include "driver/device/address_props.hpp"
 #include "driver/plan/parts.hpp"
 
-#include <boost/json/value.hpp>
-#include <fmt/format.h>
-
 #include <algorithm>
+#include <boost/json/value.hpp>
 #include <chrono>
+#include <fmt/format.h>
 
 namespace cloister {
 
@@ -22,13 +21,19 @@ struct SmbiosKey {
 };
 constexpr SmbiosKey bios_keys[] = {
     {"vendor", "vendor"}, {"version", "version"}, {"date", "date"}, {"release", "release"}};
-constexpr SmbiosKey system_keys[] = {{"manufacturer", "manufacturer"}, {"product", "product"},
-                                     {"version", "version"},           {"serial", "serial"},
-                                     {"uuid", "uuid"},                 {"sku", "sku"},
+constexpr SmbiosKey system_keys[] = {{"manufacturer", "manufacturer"},
+                                     {"product", "product"},
+                                     {"version", "version"},
+                                     {"serial", "serial"},
+                                     {"uuid", "uuid"},
+                                     {"sku", "sku"},
                                      {"family", "family"}};
-constexpr SmbiosKey board_keys[] = {{"manufacturer", "manufacturer"}, {"product", "product"},
-                                    {"version", "version"},           {"serial", "serial"},
-                                    {"asset", "asset"},               {"location", "location"}};
+constexpr SmbiosKey board_keys[] = {{"manufacturer", "manufacturer"},
+                                    {"product", "product"},
+                                    {"version", "version"},
+                                    {"serial", "serial"},
+                                    {"asset", "asset"},
+                                    {"location", "location"}};
 constexpr SmbiosKey chassis_keys[] = {{"manufacturer", "manufacturer"},
                                       {"version", "version"},
                                       {"serial", "serial"},
@@ -133,9 +138,10 @@ Result<> add_clock(DevicePlan& out, const PlanContext& context) {
     for (const auto& timer : clock.timers) {
         if (timer.name == TimerName::pit && timer.tickpolicy) {
             if (*timer.tickpolicy == TickPolicy::delay || *timer.tickpolicy == TickPolicy::discard)
-                out.items.push_back({"global",
-                                     fmt::format("kvm-pit.lost_tick_policy={}", names<TickPolicy>.text(*timer.tickpolicy)),
-                                     "clock timer pit"});
+                out.items.push_back(
+                    {"global",
+                     fmt::format("kvm-pit.lost_tick_policy={}", names<TickPolicy>.text(*timer.tickpolicy)),
+                     "clock timer pit"});
         }
         if (timer.name == TimerName::hpet && timer.present == YesNo::no)
             out.items.push_back({"no-hpet", {}, "clock timer hpet"});
@@ -186,8 +192,8 @@ void add_boot(DevicePlan& out, const Domain& domain) {
     add_kernel(out, os.dtb, "dtb");
     if (os.acpi)
         for (const auto& table : os.acpi->tables) {
-            out.items.push_back(
-                {"acpitable", KeyValues{}.add("sig", "SLIC").add("file", table.path).text(), "os acpi table"});
+            out.items.push_back({"acpitable", KeyValues{}.add("sig", "SLIC").add("file", table.path).text(),
+                                 "os acpi table"});
             out.grants.push_back({.path = table.path,
                                   .kind = Kind::file,
                                   .access = Access::read,
@@ -213,8 +219,9 @@ Result<DevicePlan> identity_items(const PlanContext& context) {
     if (domain.uuid) out.items.push_back({"uuid", printed(*domain.uuid), "uuid"});
     const auto mode = domain.os.smbios ? domain.os.smbios->mode : SmbiosMode::emulate;
     if (mode == SmbiosMode::host)
-        return fail(Code::config_unsupported,
-                    tr("smbios mode '{0}' is not supported: copy what the guest may see into <sysinfo>", "host"));
+        return fail(
+            Code::config_unsupported,
+            tr("smbios mode '{0}' is not supported: copy what the guest may see into <sysinfo>", "host"));
     bool smbios = false;
     for (const auto& sysinfo : domain.sysinfo) {
         if (sysinfo.type == SysinfoType::smbios && mode == SmbiosMode::sysinfo) {
@@ -227,9 +234,10 @@ Result<DevicePlan> identity_items(const PlanContext& context) {
     for (const auto& sysinfo : domain.sysinfo)
         if (sysinfo.type == SysinfoType::fwcfg) add_fw_cfg(out, sysinfo);
     if (domain.genid && domain.genid->uuid)
-        out.items.push_back({"device",
-                             object{{"driver", "vmgenid"}, {"guid", printed(*domain.genid->uuid)}, {"id", "vmgenid0"}},
-                             "genid"});
+        out.items.push_back(
+            {"device",
+             object{{"driver", "vmgenid"}, {"guid", printed(*domain.genid->uuid)}, {"id", "vmgenid0"}},
+             "genid"});
     return out;
 }
 

@@ -2,11 +2,10 @@
 #include "conf/domain/devices.hpp"
 #include "driver/plan/parts.hpp"
 
+#include <algorithm>
 #include <boost/json/array.hpp>
 #include <boost/json/value.hpp>
 #include <fmt/format.h>
-
-#include <algorithm>
 
 namespace cloister {
 
@@ -52,7 +51,8 @@ std::string_view policy_name(NumaTuneMode mode) {
 std::optional<Policy> policy_of(const Block& block, const Domain& domain) {
     if (!domain.numatune) return std::nullopt;
     const auto& tune = *domain.numatune;
-    const auto general = tune.memory ? tune.memory->mode.value_or(NumaTuneMode::strict) : NumaTuneMode::strict;
+    const auto general =
+        tune.memory ? tune.memory->mode.value_or(NumaTuneMode::strict) : NumaTuneMode::strict;
     if (block.cell)
         for (const auto& node : tune.nodes)
             if (node.cell == block.number) {
@@ -80,7 +80,8 @@ Result<std::optional<std::uint64_t>> page_kib(const Block& block, const PlanCont
     }
     for (const auto& mount : context.facts.hugetlb)
         if (mount.is_default) return mount.page_kib;
-    return fail(Code::internal, tr("hugetlbfs filesystem is not mounted or disabled by administrator config"));
+    return fail(Code::internal,
+                tr("hugetlbfs filesystem is not mounted or disabled by administrator config"));
 }
 
 std::string short_name(const PlanContext& context) {
@@ -116,7 +117,8 @@ Result<Backend> backend(DevicePlan& out, const Block& block, const PlanContext& 
         if (huge) {
             const auto mount = std::ranges::find(context.facts.hugetlb, *huge, &HugetlbMount::page_kib);
             if (mount == context.facts.hugetlb.end())
-                return fail(Code::internal, tr("Unable to find any usable hugetlbfs mount for {0} KiB", *huge));
+                return fail(Code::internal,
+                            tr("Unable to find any usable hugetlbfs mount for {0} KiB", *huge));
             folder = path = fmt::format("{}/libvirt/qemu/{}", mount->path, short_name(context));
             preallocated = true;
         } else {

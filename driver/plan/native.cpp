@@ -68,14 +68,16 @@ Result<std::string> native_command(const Domain& domain, const QemuCaps& caps, c
     unsigned next_fd = 29;
     for (const auto& d : plan.descriptors) {
         numbers.emplace_back(d.symbol, placeholder(d, next_fd));
-        if (const auto* socket = std::get_if<ListenSocket>(&d.what)) sockets.emplace_back(d.symbol, socket->path);
+        if (const auto* socket = std::get_if<ListenSocket>(&d.what))
+            sockets.emplace_back(d.symbol, socket->path);
     }
     std::string line;
     for (const auto& env : plan.env) line += env.name + "=" + quoted(env.value) + " ";
     for (auto word : argv(plan)) {
         for (const auto& [symbol, path] : sockets) {
             const auto fd = "fd=" + fd_symbol(symbol);
-            if (const auto at = word.find(fd); at != std::string::npos) word.replace(at, fd.size(), "path=" + path);
+            if (const auto at = word.find(fd); at != std::string::npos)
+                word.replace(at, fd.size(), "path=" + path);
         }
         word = with_symbols(word, numbers);
         if (!line.empty() && line.back() != ' ') line += ' ';

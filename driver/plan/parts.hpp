@@ -1,5 +1,5 @@
-/// The parts of a command line that belong to no device. Each gives items in the order they are written. Pure.
-/// Source: facts/behaviour.md D.5.
+/// The parts of a command line that belong to no device. Each gives items in the order they are written.
+/// Pure. Source: facts/behaviour.md D.5.
 #pragma once
 
 #include "driver/device/device.hpp"

@@ -3,12 +3,11 @@
 #include "conf/base/tr.hpp"
 #include "conf/text/scalar.hpp"
 
-#include <boost/json/value.hpp>
-#include <fmt/format.h>
-
 #include <algorithm>
 #include <array>
+#include <boost/json/value.hpp>
 #include <charconv>
+#include <fmt/format.h>
 
 namespace cloister {
 
@@ -16,28 +15,139 @@ namespace {
 
 /// Options of QEMU 7.2 that stand alone.
 constexpr auto lone = std::to_array<std::string_view>({
-    "h",           "help",          "version",       "mem-prealloc", "audio-help",      "snapshot",
-    "usb",         "nographic",     "portrait",      "full-screen",  "win2k-hack",      "no-fd-bootchk",
-    "no-acpi",     "no-hpet",       "singlestep",    "preconfig",    "S",               "s",
-    "enable-kvm",  "xen-attach",    "no-reboot",     "no-shutdown",  "daemonize",       "only-migratable",
-    "nodefaults",  "prom-env-none", "semihosting",   "old-param",    "no-user-config",  "async-teardown",
-    "no-kvm",      "sdl",           "curses",        "nodefconfig",  "enable-sync-profile",
+    "h",
+    "help",
+    "version",
+    "mem-prealloc",
+    "audio-help",
+    "snapshot",
+    "usb",
+    "nographic",
+    "portrait",
+    "full-screen",
+    "win2k-hack",
+    "no-fd-bootchk",
+    "no-acpi",
+    "no-hpet",
+    "singlestep",
+    "preconfig",
+    "S",
+    "s",
+    "enable-kvm",
+    "xen-attach",
+    "no-reboot",
+    "no-shutdown",
+    "daemonize",
+    "only-migratable",
+    "nodefaults",
+    "prom-env-none",
+    "semihosting",
+    "old-param",
+    "no-user-config",
+    "async-teardown",
+    "no-kvm",
+    "sdl",
+    "curses",
+    "nodefconfig",
+    "enable-sync-profile",
     "xen-domid-restrict",
 });
 /// Options of QEMU 7.2 whose next word is their value.
 constexpr auto valued = std::to_array<std::string_view>({
-    "machine",   "M",          "cpu",        "accel",      "smp",       "numa",      "add-fd",     "set",
-    "global",    "boot",       "m",          "mem-path",   "k",         "audio",     "audiodev",   "device",
-    "name",      "uuid",       "fda",        "fdb",        "hda",       "hdb",       "hdc",        "hdd",
-    "cdrom",     "blockdev",   "drive",      "mtdblock",   "sd",        "fsdev",     "virtfs",     "iscsi",
-    "usbdevice", "display",    "spice",      "rotate",     "vga",       "g",         "vnc",        "acpitable",
-    "smbios",    "netdev",     "nic",        "net",        "chardev",   "tpmdev",    "bios",       "pflash",
-    "kernel",    "append",     "initrd",     "dtb",        "compat",    "fw_cfg",    "serial",     "parallel",
-    "monitor",   "qmp",        "qmp-pretty", "mon",        "debugcon",  "pidfile",   "overcommit", "gdb",
-    "d",         "D",          "dfilter",    "seed",       "L",         "xen-domid", "action",     "loadvm",
-    "option-rom", "rtc",       "icount",     "watchdog",   "watchdog-action",        "echr",       "virtioconsole",
-    "incoming",  "chroot",     "runas",      "prom-env",   "semihosting-config",     "sandbox",    "readconfig",
-    "trace",     "plugin",     "msg",        "dump-vmstate", "object",  "soundhw",   "tb-size",    "realtime",
+    "machine",
+    "M",
+    "cpu",
+    "accel",
+    "smp",
+    "numa",
+    "add-fd",
+    "set",
+    "global",
+    "boot",
+    "m",
+    "mem-path",
+    "k",
+    "audio",
+    "audiodev",
+    "device",
+    "name",
+    "uuid",
+    "fda",
+    "fdb",
+    "hda",
+    "hdb",
+    "hdc",
+    "hdd",
+    "cdrom",
+    "blockdev",
+    "drive",
+    "mtdblock",
+    "sd",
+    "fsdev",
+    "virtfs",
+    "iscsi",
+    "usbdevice",
+    "display",
+    "spice",
+    "rotate",
+    "vga",
+    "g",
+    "vnc",
+    "acpitable",
+    "smbios",
+    "netdev",
+    "nic",
+    "net",
+    "chardev",
+    "tpmdev",
+    "bios",
+    "pflash",
+    "kernel",
+    "append",
+    "initrd",
+    "dtb",
+    "compat",
+    "fw_cfg",
+    "serial",
+    "parallel",
+    "monitor",
+    "qmp",
+    "qmp-pretty",
+    "mon",
+    "debugcon",
+    "pidfile",
+    "overcommit",
+    "gdb",
+    "d",
+    "D",
+    "dfilter",
+    "seed",
+    "L",
+    "xen-domid",
+    "action",
+    "loadvm",
+    "option-rom",
+    "rtc",
+    "icount",
+    "watchdog",
+    "watchdog-action",
+    "echr",
+    "virtioconsole",
+    "incoming",
+    "chroot",
+    "runas",
+    "prom-env",
+    "semihosting-config",
+    "sandbox",
+    "readconfig",
+    "trace",
+    "plugin",
+    "msg",
+    "dump-vmstate",
+    "object",
+    "soundhw",
+    "tb-size",
+    "realtime",
     "writeconfig",
 });
 /// What would take away what the launch relies on: confinement, the pause before the first instruction, the
@@ -45,7 +155,8 @@ constexpr auto valued = std::to_array<std::string_view>({
 constexpr auto refused = std::to_array<std::string_view>(
     {"sandbox", "runas", "chroot", "daemonize", "pidfile", "S", "incoming", "preconfig"});
 /// Open doors into QEMU that we do not hold.
-constexpr auto doors = std::to_array<std::string_view>({"monitor", "qmp", "qmp-pretty", "mon", "gdb", "s", "readconfig"});
+constexpr auto doors =
+    std::to_array<std::string_view>({"monitor", "qmp", "qmp-pretty", "mon", "gdb", "s", "readconfig"});
 
 template <std::size_t N> bool among(const std::array<std::string_view, N>& list, std::string_view name) {
     return std::ranges::find(list, name) != list.end();
@@ -113,13 +224,13 @@ std::vector<PassthroughOption> read_options(const std::vector<std::string>& args
 Result<> check_passthrough(const Passthrough& passthrough) {
     for (const auto& option : read_options(passthrough.args)) {
         if (among(refused, option.name))
-            return fail(Code::config_unsupported,
-                        tr("qemu:arg {0} '{1}' is refused: it would change how the guest is started or confined",
-                           option.place, passthrough.args[option.place - 1]));
+            return fail(
+                Code::config_unsupported,
+                tr("qemu:arg {0} '{1}' is refused: it would change how the guest is started or confined",
+                   option.place, passthrough.args[option.place - 1]));
         if (option.value_missing)
-            return fail(Code::config_unsupported,
-                        tr("qemu:arg {0} '{1}' needs a value, and none follows it", option.place,
-                           passthrough.args[option.place - 1]));
+            return fail(Code::config_unsupported, tr("qemu:arg {0} '{1}' needs a value, and none follows it",
+                                                     option.place, passthrough.args[option.place - 1]));
     }
     return {};
 }
@@ -135,10 +246,12 @@ Result<> add_passthrough_items(LaunchPlan& plan, const Passthrough& passthrough)
     for (const auto& option : read_options(passthrough.args))
         if (among(doors, option.name)) {
             taint(plan, "custom-monitor");
-            plan.warnings.push_back(tr("qemu:arg {0} '{1}' opens a way into QEMU that the daemon does not hold",
-                                       option.place, passthrough.args[option.place - 1]));
+            plan.warnings.push_back(
+                tr("qemu:arg {0} '{1}' opens a way into QEMU that the daemon does not hold", option.place,
+                   passthrough.args[option.place - 1]));
         }
-    if (std::ranges::find(passthrough.capabilities_del, "seccomp-sandbox") != passthrough.capabilities_del.end())
+    if (std::ranges::find(passthrough.capabilities_del, "seccomp-sandbox") !=
+        passthrough.capabilities_del.end())
         plan.warnings.push_back(
             tr("qemu:capabilities del 'seccomp-sandbox' is ignored: seccomp_sandbox in qemu.conf decides"));
     return {};

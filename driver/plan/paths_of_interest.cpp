@@ -76,11 +76,13 @@ void add_device(Paths& paths, const Device& device) {
                    [&](const Channel& c) { add_chardev(paths, c.chardev); },
                    [&](const Redirdev& c) { add_chardev(paths, c.chardev); },
                    [&](const Smartcard& c) {
-                       if (const auto* p = std::get_if<SmartcardPassthrough>(&c.mode)) add_chardev(paths, p->chardev);
+                       if (const auto* p = std::get_if<SmartcardPassthrough>(&c.mode))
+                           add_chardev(paths, p->chardev);
                    },
                    [&](const Rng& r) {
                        if (const auto* random = std::get_if<RngRandom>(&r.backend)) paths.add(random->path);
-                       if (const auto* egd = std::get_if<RngEgd>(&r.backend)) add_chardev(paths, egd->chardev);
+                       if (const auto* egd = std::get_if<RngEgd>(&r.backend))
+                           add_chardev(paths, egd->chardev);
                    },
                    [&](const Input& i) {
                        if (!i.source) return;
@@ -151,7 +153,8 @@ std::vector<std::string> identities_of_interest(const Domain& domain, const Qemu
         if (std::holds_alternative<TpmEmulator>(tpm->backend))
             out.push_back(conf.swtpm_user + ":" + conf.swtpm_group);
     for (const auto& label : domain.seclabels)
-        if (label.model == "dac" && label.type == SecLabelType::static_ && label.label) out.push_back(*label.label);
+        if (label.model == "dac" && label.type == SecLabelType::static_ && label.label)
+            out.push_back(*label.label);
     return out;
 }
 
@@ -168,7 +171,8 @@ std::vector<std::string> secrets_of_interest(const Domain& domain, const QemuCon
             if (image.source) note_secrets(out, *image.source);
     }
     for (const auto* hostdev : devices_of<Hostdev>(domain))
-        if (const auto* scsi = std::get_if<ScsiHostdev>(&hostdev->host); scsi && scsi->source && scsi->source->auth)
+        if (const auto* scsi = std::get_if<ScsiHostdev>(&hostdev->host);
+            scsi && scsi->source && scsi->source->auth)
             note_secret(out, scsi->source->auth->secret, scsi->source->auth->secret.type);
     for (const auto* tpm : devices_of<Tpm>(domain))
         if (const auto* emulator = std::get_if<TpmEmulator>(&tpm->backend); emulator && emulator->encryption)
@@ -192,8 +196,8 @@ std::vector<PortNeed> ports_needed(const Domain& domain, const QemuConf& conf) {
     for (const auto* graphics : devices_of<Graphics>(domain)) {
         if (const auto* vnc = std::get_if<Vnc>(&graphics->kind)) {
             const auto where = address(vnc->listens, conf.vnc_listen);
-            if (vnc_port_needed(*vnc)) out.push_back({PortNeed::Range::display, where});
-            if (vnc_websocket_needed(*vnc)) out.push_back({PortNeed::Range::websocket, where});
+            if (vnc_port_needed(*vnc, conf)) out.push_back({PortNeed::Range::display, where});
+            if (vnc_websocket_needed(*vnc, conf)) out.push_back({PortNeed::Range::websocket, where});
         }
         if (const auto* spice = std::get_if<Spice>(&graphics->kind)) {
             const auto need = spice_ports_needed(*spice, conf);

@@ -54,12 +54,17 @@ bool has_pci(const DeviceInfo& info) { return address_of<PciAddress>(info) && !w
 /// One walk over all devices: on a scratch copy to learn which buses are missing, then for good.
 class Walk {
 public:
-    Walk(Domain& domain, bool grow) : domain_(domain), buses_(is_q35(domain)), grow_(grow) {
+    /// `grow`: buses that are missing are added. `spare`: and one port more than needed.
+    Walk(Domain& domain, bool grow, bool spare)
+        : domain_(domain), buses_(is_q35(domain)), grow_(grow), spare_(spare) {
         for (const auto* c : devices_of<Controller>(domain))
             if (c->type == ControllerType::pci) {
                 buses_.set(index_of(*c), c->model.value_or(""));
                 most_ = std::max(most_, index_of(*c));
             }
+        if (grow && !is_q35(domain))
+            for (std::uint32_t i = 1; i < most_; ++i)
+                if (!buses_.has(i)) buses_.set(i, "pci-bridge");
     }
 
     Result<> run() {
@@ -67,7 +72,7 @@ public:
         TRY(is_q35(domain_) ? q35_chipset() : pc_chipset());
         TRY(assign_all());
         // room for one device that comes later, when we manage the ports ourselves
-        if (grow_ && most_ == 0 && buses_.count() > 1 && is_q35(domain_))
+        if (spare_ && most_ == 0 && buses_.count() > 1 && is_q35(domain_))
             (void)buses_.next(PciClass::express, true);
         return {};
     }
@@ -78,7 +83,8 @@ private:
     Result<> take_explicit() {
         for (const auto& device : domain_.devices.list) {
             const auto* info = info_of(device);
-            if (!info || !has_pci(*info)) continue;
+            if (!info || !has_pci(*info) || std::holds_alternative<Console>(device))
+                continue; // a console is its serial port
             auto kind = pci_class(device, domain_);
             if (kind == PciClass::none) kind = PciClass::conventional;
             const auto place = place_of(*address_of<PciAddress>(*info));
@@ -109,7 +115,8 @@ private:
         auto& video = *videos.front();
         if (pci_class(Device(video), domain_) == PciClass::none || !wants(video.info)) return {};
         if (!buses_.slot_is_free(0, slot)) return {};
-        return fix(video.info, {.slot = slot}, is_q35(domain_) ? PciClass::integrated : PciClass::conventional);
+        return fix(video.info, {.slot = slot},
+                   is_q35(domain_) ? PciClass::integrated : PciClass::conventional);
     }
 
     Result<> pc_chipset() {
@@ -140,8 +147,8 @@ private:
                 TRY(q35_usb(*c));
         }
         for (auto* sound : devices_of<Sound>(domain_))
-            if ((sound->model == SoundModel::ich9 || sound->model == SoundModel::ich6) && wants(sound->info) &&
-                sound->model == SoundModel::ich9 && buses_.slot_is_free(0, 0x1b)) {
+            if ((sound->model == SoundModel::ich9 || sound->model == SoundModel::ich6) &&
+                wants(sound->info) && sound->model == SoundModel::ich9 && buses_.slot_is_free(0, 0x1b)) {
                 TRY(fix(sound->info, {.slot = 0x1b}, PciClass::integrated));
                 break;
             }
@@ -225,7 +232,7 @@ private:
 
     Domain& domain_;
     PciBuses buses_;
-    bool grow_;
+    bool grow_, spare_;
     std::uint32_t most_ = 0;
     std::array<std::optional<std::uint32_t>, 2> usb_slot_{};
 };
@@ -242,7 +249,8 @@ void mark_multifunction(Domain& domain) {
             const auto* info2 = info_of(other);
             const auto* theirs = info2 ? address_of<PciAddress>(*info2) : nullptr;
             if (theirs && theirs != mine && place_of(*theirs).function != 0 &&
-                place_of(*theirs).bus == place_of(*mine).bus && place_of(*theirs).slot == place_of(*mine).slot) {
+                place_of(*theirs).bus == place_of(*mine).bus &&
+                place_of(*theirs).slot == place_of(*mine).slot) {
                 mine->multifunction = Switch::on;
                 break;
             }
@@ -289,32 +297,45 @@ void fill_port(Controller& c, const Domain& domain) {
         if (!target.chassis) target.chassis = xml::Decimal{index_of(c)};
         if (const auto* pci = address_of<PciAddress>(c.info); pci && !target.port) {
             const auto place = place_of(*pci);
-            target.port = xml::Hex<1>{model == "pcie-root-port" ? (place.slot << 3) + place.function : place.slot};
+            target.port =
+                xml::Hex<1>{model == "pcie-root-port" ? (place.slot << 3) + place.function : place.slot};
         }
     }
+}
+
+/// Walks a copy, and adds the controllers that it turned out to need. False: none.
+Result<bool> add_missing_buses(Domain& domain, bool first) {
+    auto scratch = domain;
+    Walk rehearsal(scratch, true, first);
+    TRY(rehearsal.run());
+    const auto& buses = rehearsal.buses();
+    bool added = false;
+    for (auto index = std::uint32_t{0}; index < buses.count(); ++index) {
+        const bool there =
+            std::ranges::any_of(devices_of<Controller>(std::as_const(domain)), [&](const auto* c) {
+                return c->type == ControllerType::pci && index_of(*c) == index;
+            });
+        if (there || !buses.has(index)) continue;
+        insert_controller(domain, Controller{.type = ControllerType::pci,
+                                             .index = xml::Decimal{index},
+                                             .model = buses.model(index)});
+        added = true;
+    }
+    return added;
 }
 
 } // namespace
 
 Result<> assign_pci_addresses(Domain& domain, const QemuCaps&) {
-    const bool has_root = std::ranges::any_of(devices_of<Controller>(std::as_const(domain)), [](const auto* c) {
-        return c->type == ControllerType::pci && (c->model == "pci-root" || c->model == "pcie-root");
-    });
-    if (!has_root) return {};
-    auto scratch = domain;
-    Walk rehearsal(scratch, true);
-    TRY(rehearsal.run());
-    const auto& buses = rehearsal.buses();
-    for (auto index = std::uint32_t{0}; index < buses.count(); ++index) {
-        const bool there = std::ranges::any_of(devices_of<Controller>(std::as_const(domain)), [&](const auto* c) {
-            return c->type == ControllerType::pci && index_of(*c) == index;
+    const bool has_root =
+        std::ranges::any_of(devices_of<Controller>(std::as_const(domain)), [](const auto* c) {
+            return c->type == ControllerType::pci && (c->model == "pci-root" || c->model == "pcie-root");
         });
-        if (there || !buses.has(index)) continue;
-        insert_controller(domain, Controller{.type = ControllerType::pci,
-                                             .index = xml::Decimal{index},
-                                             .model = buses.model(index)});
-    }
-    Walk walk(domain, false);
+    if (!has_root) return {};
+    // a bridge that is added takes a place itself, which may push another device out
+    for (int round = 0; round < 8; ++round)
+        if (!TRY(add_missing_buses(domain, round == 0))) break;
+    Walk walk(domain, false, false);
     TRY(walk.run());
     mark_multifunction(domain);
     for (auto* c : devices_of<Controller>(domain))
@@ -330,7 +351,8 @@ Result<> assign_pci_address(Device& device, const Domain& domain, const QemuCaps
     for (const auto* c : devices_of<Controller>(domain))
         if (c->type == ControllerType::pci) buses.set(index_of(*c), c->model.value_or(""));
     for (const auto& other : domain.devices.list)
-        if (const auto* taken = info_of(other); taken && has_pci(*taken)) {
+        if (const auto* taken = info_of(other);
+            taken && has_pci(*taken) && !std::holds_alternative<Console>(other)) {
             const auto place = place_of(*address_of<PciAddress>(*taken));
             buses.reserve(place.bus, place.slot, static_cast<std::uint8_t>(1u << place.function));
         }

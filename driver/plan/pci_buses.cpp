@@ -10,7 +10,7 @@ namespace {
 
 struct BusRules {
     std::uint32_t first_slot = 0, last_slot = 0;
-    std::vector<PciClass> automatic{}; ///< what is put here without being asked
+    std::vector<PciClass> automatic{};  ///< what is put here without being asked
     std::vector<PciClass> explicitly{}; ///< what else may be put here by its address
 };
 
@@ -18,7 +18,9 @@ const BusRules& rules(std::string_view model) {
     using enum PciClass;
     static const BusRules pci_root{1, 31, {conventional, express, bridge, integrated}, {expander}};
     static const BusRules pci_bridge{1, 31, {conventional, bridge}, {express}};
-    static const BusRules pcie_root{1, 31, {root_port, dmi_bridge, integrated, express_expander},
+    static const BusRules pcie_root{1,
+                                    31,
+                                    {root_port, dmi_bridge, integrated, express_expander},
                                     {express, conventional, bridge, express_bridge, expander}};
     static const BusRules dmi{0, 31, {bridge}, {conventional, express}};
     static const BusRules to_pci{1, 31, {conventional, bridge}, {express}};
@@ -47,6 +49,24 @@ bool contains(const std::vector<PciClass>& list, PciClass kind) {
 
 std::string text(const PciPlace& p) {
     return fmt::format("{:04x}:{:02x}:{:02x}.{:x}", p.domain, p.bus, p.slot, p.function);
+}
+
+std::string_view class_text(PciClass kind) {
+    switch (kind) {
+    case PciClass::none:
+    case PciClass::conventional: return "standard PCI device";
+    case PciClass::express: return "PCI Express device";
+    case PciClass::integrated: return "integrated device";
+    case PciClass::bridge: return "pci-bridge";
+    case PciClass::dmi_bridge: return "dmi-to-pci-bridge";
+    case PciClass::express_bridge: return "pcie-to-pci-bridge";
+    case PciClass::root_port: return "pcie-root-port";
+    case PciClass::upstream_port: return "pcie-switch-upstream-port";
+    case PciClass::downstream_port: return "pcie-switch-downstream-port";
+    case PciClass::expander: return "pci-expander-bus";
+    case PciClass::express_expander: return "pcie-expander-bus";
+    }
+    return {};
 }
 
 /// Root ports and downstream ports are packed: eight functions of one slot.
@@ -84,25 +104,25 @@ bool PciBuses::slot_is_free(std::uint32_t bus, std::uint32_t slot) const {
 
 Result<> PciBuses::take(const PciPlace& p, PciClass kind, bool whole_slot) {
     if (p.domain != 0)
-        return fail(Code::xml,
-                    tr("Invalid PCI address {0}. Only PCI domain 0 is available", text(p)));
+        return fail(Code::xml, tr("Invalid PCI address {0}. Only PCI domain 0 is available", text(p)));
     if (p.bus >= buses_.size() || buses_[p.bus].model.empty())
         return fail(Code::xml, tr("Invalid PCI address {0}. Only PCI buses up to {1} are available", text(p),
                                   buses_.empty() ? 0u : count() - 1));
     auto& bus = buses_[p.bus];
     const auto& r = rules(bus.model);
+    if (kind == PciClass::integrated && p.bus != 0)
+        return fail(Code::xml,
+                    tr("The device at PCI address {0} needs to be an integrated device (bus=0)", text(p)));
     if (!contains(r.automatic, kind) && !contains(r.explicitly, kind))
         return fail(Code::xml,
-                    tr("PCI controller at index {0} has model='{1}', the device at {2} cannot be plugged "
-                       "into it",
-                       p.bus, bus.model, text(p)));
+                    tr("The device at PCI address {0} cannot be plugged into the PCI controller with "
+                       "index='{1}'. It requires a controller that accepts a {2}.",
+                       text(p), p.bus, class_text(kind)));
     if (p.slot < r.first_slot)
-        return fail(Code::xml,
-                    tr("Invalid PCI address {0}. slot must be >= {1}", text(p), r.first_slot));
+        return fail(Code::xml, tr("Invalid PCI address {0}. slot must be >= {1}", text(p), r.first_slot));
     if (p.slot > r.last_slot)
         return fail(Code::xml, tr("Invalid PCI address {0}. slot must be <= {1}", text(p), r.last_slot));
-    if (p.function > 7)
-        return fail(Code::xml, tr("Invalid PCI address {0}. function must be <= 7", text(p)));
+    if (p.function > 7) return fail(Code::xml, tr("Invalid PCI address {0}. function must be <= 7", text(p)));
     const auto bits = static_cast<std::uint8_t>(whole_slot ? 0xff : 1u << p.function);
     if (bus.taken[p.slot] & bits)
         return fail(Code::xml, tr("Attempted double use of PCI Address {0}", text(p)));

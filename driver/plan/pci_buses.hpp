@@ -37,8 +37,8 @@ struct PciPlace {
 
 struct PciBus {
     std::string model{}; ///< of the controller: "pci-root", "pcie-root-port" …; empty: no such bus
-    std::array<std::uint8_t, 32> taken{};   ///< functions of each slot, as bits
-    std::array<bool, 32> shared{};          ///< ports are packed into this slot, function by function
+    std::array<std::uint8_t, 32> taken{}; ///< functions of each slot, as bits
+    std::array<bool, 32> shared{};        ///< ports are packed into this slot, function by function
 };
 
 class PciBuses {

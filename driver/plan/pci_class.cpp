@@ -14,7 +14,7 @@ struct Classes {
     /// Transitional devices have an I/O port window that PCI Express has no room for.
     PciClass virtio(std::string_view model) const {
         return model.ends_with("-transitional") && !model.ends_with("non-transitional") ? conventional()
-                                                                                         : express();
+                                                                                        : express();
     }
     PciClass virtio(const std::optional<std::string>& model) const {
         return virtio(std::string_view(model ? *model : ""));
@@ -124,8 +124,9 @@ PciClass pci_class(const Device& device, const Domain& domain) {
                 return w.model == WatchdogModel::i6300esb ? classes.conventional() : PciClass::none;
             },
             [&](const Memballoon& b) {
-                return b.model == BalloonModel::none || b.model == BalloonModel::xen ? PciClass::none
-                                                                                     : classes.virtio(b.model);
+                return b.model == BalloonModel::none || b.model == BalloonModel::xen
+                           ? PciClass::none
+                           : classes.virtio(b.model);
             },
             [&](const Rng& r) { return classes.virtio(r.model); },
             [&](const Serial& s) {

@@ -9,10 +9,9 @@
 #include "driver/plan/parts.hpp"
 #include "driver/plan/passthrough.hpp"
 
+#include <algorithm>
 #include <boost/json/value.hpp>
 #include <fmt/format.h>
-
-#include <algorithm>
 #include <iterator>
 #include <map>
 
@@ -51,7 +50,7 @@ public:
         for (const auto& device : context_.domain.devices.list) {
             const auto* d = std::get_if<D>(&device);
             if (!d) continue;
-            PlanContext context{context_.domain, context_.caps,  context_.conf,     context_.facts,
+            PlanContext context{context_.domain, context_.caps,     context_.conf, context_.facts,
                                 context_.paths,  context_.reserved, index++};
             if (which(*d)) TRY(add(TRY(planned(device, context))));
         }
@@ -88,9 +87,9 @@ Result<> add_controllers(DeviceWalk& walk) {
     };
     TRY(walk.each_if<Controller>(of_type(ControllerType::pci)));
     TRY(walk.each<Iommu>());
-    for (const auto type : {ControllerType::usb, ControllerType::scsi, ControllerType::ide, ControllerType::sata,
-                            ControllerType::virtio_serial, ControllerType::ccid, ControllerType::xenbus,
-                            ControllerType::isa, ControllerType::fdc})
+    for (const auto type : {ControllerType::usb, ControllerType::scsi, ControllerType::ide,
+                            ControllerType::sata, ControllerType::virtio_serial, ControllerType::ccid,
+                            ControllerType::xenbus, ControllerType::isa, ControllerType::fdc})
         TRY(walk.each_if<Controller>(of_type(type)));
     TRY(walk.each<Hub>());
     return walk.each<MemoryModule>();
@@ -125,7 +124,8 @@ Result<> add_devices(DeviceWalk& walk) {
 /// After the passthrough arguments, so that no argument of theirs can win over ours.
 Result<> add_tail(DeviceWalk& walk, LaunchPlan& plan, const PlanContext& context) {
     if (context.conf.seccomp_sandbox != 0)
-        plan.items.push_back({"sandbox", "on,obsolete=deny,elevateprivileges=deny,spawn=deny,resourcecontrol=deny",
+        plan.items.push_back({"sandbox",
+                              "on,obsolete=deny,elevateprivileges=deny,spawn=deny,resourcecontrol=deny",
                               "seccomp of QEMU itself"});
     else
         plan.items.push_back({"sandbox", "off", "qemu.conf seccomp_sandbox"});

@@ -6,7 +6,6 @@
 
 #include <algorithm>
 #include <fmt/format.h>
-
 #include <map>
 #include <set>
 
@@ -54,9 +53,9 @@ public:
         auto& ports = free_[bus];
         const auto at = std::find(ports.begin(), ports.end(), port);
         if (at == ports.end()) {
-            if (!taken_.insert({bus, port}).second)
-                return fail(Code::xml, tr("USB port {0} on bus {1} is already occupied", port, bus));
-            return {}; // behind a hub that comes later in the text, or beyond what we know of
+            if (taken_.contains({bus, port}))
+                return fail(Code::xml, tr("Duplicate USB address bus {0} port {1}", bus, port));
+            return fail(Code::xml, tr("requested USB port {0} not present on USB bus {1}", port, bus));
         }
         ports.erase(at);
         taken_.insert({bus, port});
@@ -104,11 +103,15 @@ std::vector<DeviceInfo*> usb_devices(Domain& domain) {
 }
 
 Result<> take_explicit(UsbPorts& ports, Domain& domain) {
+    // a hub behind another comes after it, whatever the order of the text
+    std::vector<const UsbAddress*> hubs;
     for (auto* hub : devices_of<Hub>(domain))
-        if (const auto* a = address_of<UsbAddress>(hub->info); a && a->port) {
-            TRY(ports.take(a->bus.value_or(0), *a->port));
-            ports.add_hub(a->bus.value_or(0), *a->port);
-        }
+        if (const auto* a = address_of<UsbAddress>(hub->info); a && a->port) hubs.push_back(a);
+    std::ranges::stable_sort(hubs, {}, [](const UsbAddress* a) { return a->port->size(); });
+    for (const auto* a : hubs) {
+        TRY(ports.take(a->bus.value_or(0), *a->port));
+        ports.add_hub(a->bus.value_or(0), *a->port);
+    }
     for (auto& device : domain.devices.list) {
         const auto* info = info_of(device);
         if (!is_usb(device) || std::holds_alternative<Hub>(device)) continue;
@@ -186,8 +189,9 @@ Result<> assign_usb_address(Device& device, const Domain& domain) {
     UsbPorts ports(copy);
     TRY(take_explicit(ports, copy));
     auto* info = info_of(device);
-    if (!wants(*info)) return ports.take(address_of<UsbAddress>(*info)->bus.value_or(0),
-                                         *address_of<UsbAddress>(*info)->port);
+    if (!wants(*info))
+        return ports.take(address_of<UsbAddress>(*info)->bus.value_or(0),
+                          *address_of<UsbAddress>(*info)->port);
     return give(*info, ports);
 }
 

@@ -8,11 +8,10 @@ namespace {
 
 using Table = std::vector<std::string>;
 
-constexpr const char* verified_block =
-    "<disk type='file'><source file='/a.img'/><target dev='vda'/></disk>"
-    "<disk type='file'><source file='/b.img'/><target dev='sda'/></disk>"
-    "<disk type='file'><source file='/c.img'/><target dev='hdc'/></disk>"
-    "<interface type='user'/><graphics type='vnc'/>";
+constexpr const char* verified_block = "<disk type='file'><source file='/a.img'/><target dev='vda'/></disk>"
+                                       "<disk type='file'><source file='/b.img'/><target dev='sda'/></disk>"
+                                       "<disk type='file'><source file='/c.img'/><target dev='hdc'/></disk>"
+                                       "<interface type='user'/><graphics type='vnc'/>";
 
 Domain defined(std::string_view text) {
     auto domain = PlanWorld().defined(text);
@@ -28,7 +27,7 @@ std::string refusal(std::string_view text) {
 
 // The reference's own result for these definitions: behaviour.md D.3, "Verified as a block".
 TEST(PciAddresses, FillThePcBusInTheReferencesOrder) {
-    const Table expected{"00:01.1 ide",      "00:01.2 piix3-uhci", "00:02.0 video", "00:03.0 interface",
+    const Table expected{"00:01.1 ide",      "00:01.2 piix3-uhci", "00:02.0 video",     "00:03.0 interface",
                          "00:04.0 lsilogic", "00:05.0 disk",       "00:06.0 memballoon"};
     EXPECT_EQ(pci_table(defined(guest("pc", verified_block))), expected);
 }
@@ -56,16 +55,16 @@ TEST(PciAddresses, AddNoSparePortWhenTheUserManagesThem) {
                                              "<controller type='pci' index='1' model='pcie-root-port'/>"
                                              "<controller type='pci' index='2' model='pcie-root-port'/>"
                                              "<memballoon model='virtio'/>"));
-    const Table expected{"00:01.0 pcie-root-port", "00:01.1 pcie-root-port", "00:1f.2 sata", "01:00.0 qemu-xhci",
-                         "02:00.0 memballoon"};
+    const Table expected{"00:01.0 pcie-root-port", "00:01.1 pcie-root-port", "00:1f.2 sata",
+                         "01:00.0 qemu-xhci", "02:00.0 memballoon"};
     EXPECT_EQ(pci_table(domain), expected);
 }
 
 TEST(PciAddresses, KeepWhatTheUserChose) {
-    const auto domain = defined(guest(
-        "pc", "<controller type='usb' model='none'/><memballoon model='virtio'>"
-              "<address type='pci' domain='0x0000' bus='0x00' slot='0x0a' function='0x0'/></memballoon>"
-              "<rng model='virtio'><backend model='random'/></rng>"));
+    const auto domain = defined(
+        guest("pc", "<controller type='usb' model='none'/><memballoon model='virtio'>"
+                    "<address type='pci' domain='0x0000' bus='0x00' slot='0x0a' function='0x0'/></memballoon>"
+                    "<rng model='virtio'><backend model='random'/></rng>"));
     const Table expected{"00:02.0 rng", "00:0a.0 memballoon"};
     EXPECT_EQ(pci_table(domain), expected);
 }
@@ -81,10 +80,11 @@ TEST(PciAddresses, GrowABridgeWhenThePcBusIsFull) {
 
 TEST(PciAddresses, RefuseTheSamePlaceTwice) {
     const char* place = "<address type='pci' bus='0x00' slot='0x0a' function='0x0'/>";
-    EXPECT_EQ(refusal(guest("pc", fmt::format("<memballoon model='virtio'>{0}</memballoon><rng model='virtio'>"
-                                              "<backend model='random'/>{0}</rng>",
-                                              place))),
-              "XML error: Attempted double use of PCI Address 0000:00:0a.0");
+    EXPECT_EQ(
+        refusal(guest("pc", fmt::format("<memballoon model='virtio'>{0}</memballoon><rng model='virtio'>"
+                                        "<backend model='random'/>{0}</rng>",
+                                        place))),
+        "XML error: Attempted double use of PCI Address 0000:00:0a.0");
 }
 
 TEST(PciAddresses, PackTheFunctionsOfAnIch9UsbSet) {
@@ -97,8 +97,9 @@ TEST(PciAddresses, PackTheFunctionsOfAnIch9UsbSet) {
 }
 
 TEST(DriveAddresses, FollowTheTargetsName) {
-    const auto domain = defined(guest("pc", "<disk type='file'><source file='/a'/><target dev='sdi' bus='scsi'/></disk>"
-                                            "<disk type='file'><source file='/b'/><target dev='hdd' bus='ide'/></disk>"));
+    const auto domain =
+        defined(guest("pc", "<disk type='file'><source file='/a'/><target dev='sdi' bus='scsi'/></disk>"
+                            "<disk type='file'><source file='/b'/><target dev='hdd' bus='ide'/></disk>"));
     const auto disks = devices_of<Disk>(domain);
     const DriveAddress scsi{.controller = 1, .bus = 0, .target = 0, .unit = 1};
     const DriveAddress ide{.controller = 0, .bus = 1, .target = 0, .unit = 1};
@@ -117,8 +118,9 @@ TEST(UsbAddresses, AreGivenInOrderAndBehindAHubWhenPortsRunOut) {
 }
 
 TEST(VirtioSerialAddresses, BeginAtOneForChannels) {
-    const auto domain = defined(guest("pc", "<channel type='pty'><target type='virtio' name='a'/></channel>"
-                                            "<channel type='pty'><target type='virtio' name='b'/></channel>"));
+    const auto domain =
+        defined(guest("pc", "<channel type='pty'><target type='virtio' name='a'/></channel>"
+                            "<channel type='pty'><target type='virtio' name='b'/></channel>"));
     std::vector<std::uint32_t> ports;
     for (const auto* channel : devices_of<Channel>(domain))
         ports.push_back(*address_of<VirtioSerialAddress>(channel->info)->port);

@@ -67,7 +67,8 @@ TEST(PassthroughArguments, ThatUndoTheConfinementAreRefusedByName) {
     for (const auto& c : cases) {
         const auto result = check_passthrough({.args = c.args});
         EXPECT_EQ(result.has_value(), c.refused == nullptr) << c.args.front();
-        if (!result && c.refused) EXPECT_NE(result.error().message.find(c.refused), std::string::npos) << result.error().message;
+        if (!result && c.refused)
+            EXPECT_NE(result.error().message.find(c.refused), std::string::npos) << result.error().message;
     }
 }
 
@@ -95,8 +96,9 @@ TEST(Plan, RefusesWhatIsNotModelledWithItsLine) {
 
 TEST(Plan, GivesQemuAFixedEnvironmentThatTheUserMayReplaceInPlace) {
     auto text = guest("pc", "");
-    text.insert(text.rfind("</domain>"), "<qemu:commandline xmlns:qemu='http://libvirt.org/schemas/domain/qemu/1.0'>"
-                                         "<qemu:env name='HOME' value='/x'/><qemu:env name='A'/></qemu:commandline>");
+    text.insert(text.rfind("</domain>"),
+                "<qemu:commandline xmlns:qemu='http://libvirt.org/schemas/domain/qemu/1.0'>"
+                "<qemu:env name='HOME' value='/x'/><qemu:env name='A'/></qemu:commandline>");
     const auto plan = planned(text);
     ASSERT_GE(plan.env.size(), 4u);
     EXPECT_EQ(plan.env[0], (EnvVar{"LC_ALL", "C", "fixed"}));
@@ -118,7 +120,8 @@ TEST(Plan, GrantsTheKernelReadOnlyAndSaysWhy) {
 TEST(Identity, IsTheConfiguredUserUnlessALabelSaysOtherwise) {
     EXPECT_EQ(planned(guest("pc", "")).identity.uid, 64055u);
     auto text = guest("pc", "");
-    text.insert(text.rfind("</domain>"), "<seclabel type='static' model='dac' relabel='no'><label>root:root</label></seclabel>");
+    text.insert(text.rfind("</domain>"),
+                "<seclabel type='static' model='dac' relabel='no'><label>root:root</label></seclabel>");
     const auto plan = planned(text);
     EXPECT_EQ(plan.identity.uid, 0u);
     EXPECT_FALSE(plan.identity.relabel_dac);
@@ -160,11 +163,13 @@ TEST(Confinement, GivesMachinesNamesWithoutOddCharacters) {
 
 TEST(Native, ShowsSocketsByPathAndUserNetworksAsTaps) {
     const PlanWorld world;
-    const auto domain = world.defined(guest("pc", "<interface type='user'><model type='virtio'/></interface>"));
+    const auto domain =
+        world.defined(guest("pc", "<interface type='user'><model type='virtio'/></interface>"));
     ASSERT_TRUE(domain);
     const auto line = native_command(*domain, world.caps, world.conf, world.facts, world.folders);
     ASSERT_TRUE(line) << full_text(line.error());
-    EXPECT_NE(line->find("id=charmonitor,path=/run/cloister/qemu/monitor/domain--1-vm/monitor.sock"), std::string::npos);
+    EXPECT_NE(line->find("id=charmonitor,path=/run/cloister/qemu/monitor/domain--1-vm/monitor.sock"),
+              std::string::npos);
     EXPECT_NE(line->find("\"type\":\"tap\""), std::string::npos);
     EXPECT_EQ(line->find('\n'), std::string::npos);
 }

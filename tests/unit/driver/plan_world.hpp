@@ -8,6 +8,8 @@
 #include "driver/plan/paths_of_interest.hpp"
 #include "driver/plan/planner.hpp"
 
+#include <algorithm>
+#include <array>
 #include <fmt/core.h>
 
 namespace cloister::test {
@@ -28,20 +30,89 @@ inline QemuCaps qemu72() {
     q35.max_cpus = 288;
     q35.is_default = false;
     caps.machines = {pc, q35};
-    for (const char* type :
-         {"VGA", "cirrus-vga", "virtio-vga", "virtio-gpu-pci", "qxl", "qxl-vga", "bochs-display", "ramfb",
-          "virtio-blk-pci", "virtio-net-pci", "virtio-scsi-pci", "virtio-serial-pci", "virtio-balloon-pci",
-          "virtio-rng-pci", "virtio-9p-pci", "vhost-user-fs-pci", "vhost-vsock-pci", "virtio-keyboard-pci",
-          "virtio-tablet-pci", "virtio-mouse-pci", "virtio-crypto-pci", "virtio-iommu-pci", "virtio-mem-pci",
-          "ide-hd", "ide-cd", "scsi-hd", "scsi-cd", "usb-storage", "floppy", "lsi53c895a", "lsi", "rtl8139",
-          "e1000", "e1000e", "qemu-xhci", "nec-usb-xhci", "piix3-usb-uhci", "ich9-usb-ehci1", "ich9-usb-uhci1",
-          "ich9-usb-uhci2", "ich9-usb-uhci3", "usb-hub", "usb-tablet", "usb-kbd", "usb-mouse", "usb-redir",
-          "usb-host", "usb-ccid", "ccid-card-passthru", "pcie-root-port", "pcie-pci-bridge", "pci-bridge",
-          "i82801b11-bridge", "ioh3420", "ich9-ahci", "isa-fdc", "isa-serial", "isa-parallel", "pci-serial",
-          "virtserialport", "virtconsole", "ich9-intel-hda", "intel-hda", "hda-duplex", "hda-micro", "AC97",
-          "i6300esb", "ib700", "pvpanic", "tpm-tis", "tpm-crb", "intel-iommu", "ivshmem-plain", "pc-dimm",
-          "nvdimm", "vfio-pci", "vmgenid", "rng-random", "rng-builtin", "memory-backend-file",
-          "memory-backend-memfd", "memory-backend-ram", "kvm-pit"})
+    for (const char* type : {"VGA",
+                             "cirrus-vga",
+                             "virtio-vga",
+                             "virtio-gpu-pci",
+                             "qxl",
+                             "qxl-vga",
+                             "bochs-display",
+                             "ramfb",
+                             "virtio-blk-pci",
+                             "virtio-net-pci",
+                             "virtio-scsi-pci",
+                             "virtio-serial-pci",
+                             "virtio-balloon-pci",
+                             "virtio-rng-pci",
+                             "virtio-9p-pci",
+                             "vhost-user-fs-pci",
+                             "vhost-vsock-pci",
+                             "virtio-keyboard-pci",
+                             "virtio-tablet-pci",
+                             "virtio-mouse-pci",
+                             "virtio-crypto-pci",
+                             "virtio-iommu-pci",
+                             "virtio-mem-pci",
+                             "ide-hd",
+                             "ide-cd",
+                             "scsi-hd",
+                             "scsi-cd",
+                             "usb-storage",
+                             "floppy",
+                             "lsi53c895a",
+                             "lsi",
+                             "rtl8139",
+                             "e1000",
+                             "e1000e",
+                             "qemu-xhci",
+                             "nec-usb-xhci",
+                             "piix3-usb-uhci",
+                             "ich9-usb-ehci1",
+                             "ich9-usb-uhci1",
+                             "ich9-usb-uhci2",
+                             "ich9-usb-uhci3",
+                             "usb-hub",
+                             "usb-tablet",
+                             "usb-kbd",
+                             "usb-mouse",
+                             "usb-redir",
+                             "usb-host",
+                             "usb-ccid",
+                             "ccid-card-passthru",
+                             "pcie-root-port",
+                             "pcie-pci-bridge",
+                             "pci-bridge",
+                             "i82801b11-bridge",
+                             "ioh3420",
+                             "ich9-ahci",
+                             "isa-fdc",
+                             "isa-serial",
+                             "isa-parallel",
+                             "pci-serial",
+                             "virtserialport",
+                             "virtconsole",
+                             "ich9-intel-hda",
+                             "intel-hda",
+                             "hda-duplex",
+                             "hda-micro",
+                             "AC97",
+                             "i6300esb",
+                             "ib700",
+                             "pvpanic",
+                             "tpm-tis",
+                             "tpm-crb",
+                             "intel-iommu",
+                             "ivshmem-plain",
+                             "pc-dimm",
+                             "nvdimm",
+                             "vfio-pci",
+                             "vmgenid",
+                             "rng-random",
+                             "rng-builtin",
+                             "memory-backend-file",
+                             "memory-backend-memfd",
+                             "memory-backend-ram",
+                             "kvm-pit"})
         caps.types.emplace(type);
     caps.tpm_models = {"tpm-tis", "tpm-crb"};
     caps.tpm_types = {"passthrough", "emulator"};
@@ -114,7 +185,8 @@ inline std::vector<std::string> pci_table(const Domain& domain) {
         std::string name(element_of(device));
         if (const auto* c = std::get_if<Controller>(&device))
             name = c->model.value_or(std::string(names<ControllerType>.text(*c->type)));
-        out.push_back(fmt::format("{:02x}:{:02x}.{} {}", pci->bus->value, pci->slot->value, pci->function->value, name));
+        out.push_back(fmt::format("{:02x}:{:02x}.{} {}", pci->bus->value, pci->slot->value,
+                                  pci->function->value, name));
     }
     std::sort(out.begin(), out.end());
     return out;
