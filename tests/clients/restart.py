@@ -1,0 +1,101 @@
+#!/usr/bin/python3
+"""The daemon is killed at its worst moments: guests run on and are taken over, dead ones are cleaned up after, failed
+starts leave nothing. usage: restart.py BUILD_DIR"""
+import os
+import pathlib
+import signal
+import sys
+
+import libvirt
+
+sys.path.insert(0, str(pathlib.Path(__file__).parent))
+from rig import Rig, Tap, answers, wait_for  # noqa: E402
+
+libvirt.registerErrorHandler(lambda *_: None, None)
+NS = "xmlns:qemu='http://libvirt.org/schemas/domain/qemu/1.0'"
+
+
+def xml(name, disk, *args):
+    passed = "".join(f"<qemu:arg value='{a}'/>" for a in args)
+    return (f"<domain type='qemu' {NS}><name>{name}</name><memory unit='MiB'>32</memory><os><type arch='x86_64' machine='q35'>hvm"
+            f"</type></os><devices><disk type='file' device='disk'><driver name='qemu' type='raw'/><source file='{disk}'/>"
+            "<target dev='vda' bus='virtio'/></disk><controller type='usb' model='none'/><serial type='pty'/></devices>"
+            f"<qemu:commandline>{passed}</qemu:commandline></domain>")
+
+
+class Daemon:
+    """Ends and starts the rig's cloisterd."""
+
+    def __init__(self, rig):
+        self.rig, self.run = rig, rig.root / "ours/run/cloister/qemu"
+
+    def kill(self):
+        os.kill(int((self.run / "driver.pid").read_text()), signal.SIGKILL)
+        self.rig.daemon.wait(10)
+
+    def start(self):
+        self.rig.daemon = self.rig._spawn("cloisterd", [
+            str(self.rig.build / "daemon/cloisterd"), "--qemu-conf", str(self.rig.root / "ours-qemu.conf"), "--state-root",
+            str(self.rig.root / "ours"), "--socket-dir", str(self.rig.root / "ours")])
+        wait_for(lambda: answers(self.rig.root / "ours/cloister-sock"), 20, "cloisterd's socket")
+        return libvirt.open(self.rig.ours)
+
+
+def left_behind(rig):
+    ours = rig.root / "ours"
+    return sorted(str(p) for folder in ("var/lib/cloister/undo", "var/lib/cloister/qemu") for p in (ours / folder).glob("*")
+                  if p.name.startswith("domain-") or p.suffix == ".json") + [
+        str(p) for p in (ours / "run/cloister/qemu").glob("again*")]
+
+
+def main():
+    tap = Tap()
+    with Rig(sys.argv[1], stock=False) as rig:
+        disk = rig.root / "disks/a.raw"
+        disk.write_bytes(b"\0" * (1 << 20))
+        daemon, conn = Daemon(rig), libvirt.open(rig.ours)
+        guest = conn.defineXML(xml("again", disk))
+        guest.create()
+        before = (guest.ID(), guest.XMLDesc())
+        qemu = rig.guests()
+        daemon.kill()
+        tap.check(rig.guests() == qemu, "QEMU outlives its daemon")
+        conn = daemon.start()
+        guest = conn.lookupByName("again")
+        tap.check((guest.ID(), guest.XMLDesc()) == before, "the guest is taken over as it was", guest.XMLDesc())
+        tap.check(guest.state() == [libvirt.VIR_DOMAIN_RUNNING, 1], "and is known to run since its boot", guest.state())
+        guest.suspend()
+        guest.resume()
+        tap.check(guest.state()[0] == libvirt.VIR_DOMAIN_RUNNING, "and its monitor answers")
+        guest.destroy()
+        tap.check(disk.stat().st_uid == 0 and not left_behind(rig), "and its end gives everything back", left_behind(rig))
+
+        guest.create()
+        daemon.kill()
+        for pid in rig.guests():
+            os.kill(pid, signal.SIGKILL)
+        rig.reap()
+        tap.check(disk.stat().st_uid != 0, "a guest that dies without a daemon leaves its disk to its user")
+        conn = daemon.start()
+        guest = conn.lookupByName("again")
+        tap.check(guest.isActive() == 0, "the next daemon sees that it is gone")
+        tap.check(disk.stat().st_uid == 0 and not left_behind(rig), "and undoes what it left", left_behind(rig))
+
+        secret = rig.root / "disks/secret.raw"
+        secret.write_bytes(b"\0" * 4096)
+        secret.chmod(0o600)
+        for name, args, text in (
+                ("again-open", ("-drive", f"file={secret},if=none,id=x,format=raw"), "Permission denied"),
+                ("again-sys", ("-netdev", "bridge,id=n"), "SIGSYS")):
+            try:
+                conn.createXML(xml(name, disk, *args))
+                tap.check(False, f"{name} is refused")
+            except libvirt.libvirtError as refused:
+                said = refused.get_error_message()
+                tap.check("process exited while connecting to monitor" in said and text in said, f"a start that ends in '{text}' says so", said)
+            tap.check(disk.stat().st_uid == 0 and not left_behind(rig), "and leaves nothing", left_behind(rig))
+    return tap.done()
+
+
+if __name__ == "__main__":
+    sys.exit(main())
