@@ -24,6 +24,7 @@
 #include <algorithm>
 #include <boost/asio/co_spawn.hpp>
 #include <boost/asio/detached.hpp>
+#include <functional>
 
 namespace cloister {
 
@@ -238,11 +239,11 @@ Task<Result<>> remove(Driver* driver, GuestPointer guest, std::shared_ptr<HotPla
         co_return told;
     }
     // The guest decides. Whoever is not done after 5 s is told by the event.
-    (void)co_await guest->wait_until(
-        [guest, run, alias] {
-            return guest->run != run || !guest->running || !guest->running->on_removed.contains(alias);
-        },
-        5s);
+    // Named: g++ 12 destroys what a lambda captured twice when it is made inside of a co_await.
+    std::function<bool()> gone = [guest, run, alias] {
+        return guest->run != run || !guest->running || !guest->running->on_removed.contains(alias);
+    };
+    (void)co_await guest->wait_until(std::move(gone), 5s);
     co_return Result<>{};
 }
 
