@@ -70,7 +70,7 @@ void add_cpu(xml::Node& to, const HostTopology& host, const QemuCaps* own) {
             cpu.add("pages").set("unit", "KiB").set("size", number(pool.size_kib));
 }
 
-void add_cell(xml::Node& to, const NumaCell& from) {
+void add_cell(xml::Node& to, const HostCell& from) {
     auto& cell = to.add("cell");
     cell.set("id", number(from.id));
     add(cell, "memory", number(from.memory_kib)).set("unit", "KiB");

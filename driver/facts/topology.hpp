@@ -21,13 +21,13 @@ struct HostCpu {
     std::vector<unsigned> siblings{}; ///< threads of the same core, this one too
     bool operator==(const HostCpu&) const = default;
 };
-struct NumaCell {
+struct HostCell {
     unsigned id = 0;
     std::uint64_t memory_kib = 0, free_kib = 0;
     std::vector<PagePool> pages{};                          ///< the base size first, then rising
     std::vector<std::pair<unsigned, unsigned>> distances{}; ///< cell -> distance
     std::vector<HostCpu> cpus{};                            ///< online
-    bool operator==(const NumaCell&) const = default;
+    bool operator==(const HostCell&) const = default;
 };
 struct CacheBank {
     unsigned id = 0, level = 0;
@@ -49,7 +49,7 @@ struct HostTopology {
     bool tsc_scaling = false;
     unsigned mhz = 0;
     std::vector<unsigned> present{}, online{}; ///< cpus
-    std::vector<NumaCell> cells{};
+    std::vector<HostCell> cells{};
     std::vector<CacheBank> caches{};
     bool iommu = false, suspend_mem = false, suspend_disk = false;
     std::vector<std::string> cpu_flags{}; ///< as the kernel names them

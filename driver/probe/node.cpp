@@ -62,9 +62,9 @@ std::uint64_t cell_field(unsigned cell, const std::string& text, const std::stri
     return field(text, has_nodes() ? "Node " + std::to_string(cell) + " " + name : name).value_or(0);
 }
 
-NumaCell cell(unsigned id, const std::vector<unsigned>& online) {
+HostCell cell(unsigned id, const std::vector<unsigned>& online) {
     const auto memory = cell_meminfo(id);
-    NumaCell out{.id = id,
+    HostCell out{.id = id,
                  .memory_kib = cell_field(id, memory, "MemTotal"),
                  .free_kib = cell_field(id, memory, "MemFree")};
     std::uint64_t huge_kib = 0;
