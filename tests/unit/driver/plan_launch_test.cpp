@@ -67,8 +67,8 @@ TEST(PassthroughArguments, ThatUndoTheConfinementAreRefusedByName) {
     for (const auto& c : cases) {
         const auto result = check_passthrough({.args = c.args});
         EXPECT_EQ(result.has_value(), c.refused == nullptr) << c.args.front();
-        if (!result && c.refused)
-            EXPECT_NE(result.error().message.find(c.refused), std::string::npos) << result.error().message;
+        if (result || !c.refused) continue;
+        EXPECT_NE(result.error().message.find(c.refused), std::string::npos) << result.error().message;
     }
 }
 
