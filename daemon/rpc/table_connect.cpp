@@ -2,6 +2,7 @@
 #include "daemon/rpc/serve.hpp"
 #include "driver/op/host.hpp"
 #include "driver/op/list.hpp"
+#include "driver/op/native.hpp"
 #include "driver/op/stats.hpp"
 
 namespace cloister::rpc {
@@ -17,6 +18,7 @@ constexpr std::array entries{
     entry<ConnectListDomains>(37),
     entry<ConnectNumOfDomains>(51),
     entry<ConnectGetHostname>(59),
+    entry<ConnectDomainXmlToNative>(136),
     entry<ConnectGetLibVersion>(157),
     entry<ConnectGetSysinfo>(203),
     entry<ConnectListAllDomains>(273),

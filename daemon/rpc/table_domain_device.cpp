@@ -14,7 +14,8 @@ constexpr std::array entries{
     entry<DomainDetachDeviceFlags>(161), entry<DomainUpdateDeviceFlags>(174),
     entry<DomainGetBlockInfo>(194),      entry<DomainOpenConsole>(201),
     entry<DomainScreenshot>(211),        entry<DomainBlockStatsFlags>(243),
-    entry<DomainOpenChannel>(296),       entry<DomainDetachDeviceAlias>(392),
+    entry<DomainOpenChannel>(296),       entry<DomainOpenGraphicsFd>(343),
+    entry<DomainDetachDeviceAlias>(392),
 };
 static_assert(sorted_once(entries));
 

@@ -13,6 +13,7 @@
 #include <cerrno>
 #include <fcntl.h>
 #include <sys/mman.h>
+#include <sys/socket.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -135,6 +136,41 @@ Task<Result<DomainScreenshot::Out>> DomainScreenshot::run(Call call, In in) {
     out.mime.emplace();
     out.mime->value = png ? "image/png" : "image/x-portable-pixmap";
     co_return out;
+}
+
+Task<Result<DomainOpenGraphicsFd::Out>> DomainOpenGraphicsFd::run(Call call, In in) {
+    CO_CHECK(check_flags(in.flags, 1, "qemuDomainOpenGraphicsFD"));
+    CO_TRY(guest, find(call, in.dom));
+    CO_TRY(turn, co_await change(guest, "virDomainOpenGraphicsFD"));
+    CO_TRY(monitor, need_monitor(*guest));
+    const auto displays = devices_of<Graphics>(*guest->live);
+    if (in.idx >= displays.size())
+        co_return refuse(Code::internal, tr("No graphics backend with index {0}", in.idx));
+    const auto& kind = displays[in.idx]->kind;
+    const char* protocol = std::holds_alternative<Vnc>(kind)     ? "vnc"
+                           : std::holds_alternative<Spice>(kind) ? "spice"
+                                                                 : nullptr;
+    if (!protocol)
+        co_return refuse(Code::config_unsupported, tr("only VNC and SPICE displays can be opened"));
+    int ends[2] = {-1, -1};
+    if (::socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends) < 0)
+        co_return std::unexpected(system_error(errno, tr("cannot make a socket pair")));
+    Fd ours(ends[0]);
+    const Fd theirs(ends[1]);
+    std::vector<int> fds{theirs.n()};
+    json::object name{{"fdname", "graphicsfd"}};
+    CO_TRY(given, co_await monitor->execute("getfd", std::move(name), Monitor::patience, std::move(fds)));
+    json::object arguments{
+        {"protocol", protocol}, {"fdname", "graphicsfd"}, {"skipauth", (in.flags & 1U) != 0}};
+    auto added = co_await monitor->execute("add_client", std::move(arguments));
+    if (!added) {
+        json::object again{{"fdname", "graphicsfd"}};
+        auto closed =
+            co_await monitor->execute("closefd", std::move(again)); // QEMU may have closed it already
+        co_return std::unexpected(std::move(added).error());
+    }
+    if (call.files_out) call.files_out->push_back(std::move(ours));
+    co_return Out{};
 }
 
 } // namespace cloister

@@ -32,4 +32,14 @@ struct DomainScreenshot {
     static Task<Result<Out>> run(Call call, In in);
 };
 
+/// A socket that speaks the display's protocol: QEMU holds the other end. `flags` 1: without its
+/// authentication. Errors: internal for a display that is not there; config_unsupported for one that is
+/// neither VNC nor SPICE.
+struct DomainOpenGraphicsFd {
+    using In = call::DomainOpenGraphicsFdIn;
+    using Out = call::Nothing;
+    static constexpr std::array needs{Permission{"domain", "open_graphics"}};
+    static Task<Result<Out>> run(Call call, In in);
+};
+
 } // namespace cloister

@@ -51,8 +51,8 @@ TEST_P(Golden, PlanIsAsRecorded) {
     EXPECT_EQ(text, slurp(file));
 }
 
-INSTANTIATE_TEST_SUITE_P(Plans, Golden, testing::ValuesIn(names_of_inputs()), [](const auto& info) {
-    std::string name = info.param;
+INSTANTIATE_TEST_SUITE_P(Plans, Golden, testing::ValuesIn(names_of_inputs()), [](const auto& input) {
+    std::string name = input.param;
     for (auto& c : name)
         if (!std::isalnum(static_cast<unsigned char>(c))) c = '_';
     return name;
