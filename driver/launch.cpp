@@ -330,6 +330,27 @@ Task<Result<>> connect_monitor(Driver* driver, std::shared_ptr<Guest> guest) {
     co_return Result<>{};
 }
 
+/// The size that the balloon is to have, when it is not the whole memory. Bytes.
+std::optional<std::int64_t> balloon_target(const Domain& domain) {
+    if (!domain.memory || !domain.current_memory || domain.current_memory->kib >= domain.memory->kib)
+        return std::nullopt;
+    for (const auto* balloon : devices_of<Memballoon>(domain))
+        if (balloon->model != BalloonModel::none)
+            return static_cast<std::int64_t>(domain.current_memory->kib * 1024);
+    return std::nullopt;
+}
+
+/// The guest has its whole memory until its driver gives some back; BALLOON_CHANGE tells then.
+void note_balloon(Guest& guest, const json::value& answer) {
+    const auto* members = answer.if_object();
+    const auto* actual = members ? members->if_contains("actual") : nullptr;
+    if (!actual || !actual->is_int64() || !guest.live->current_memory) return;
+    guest.running->balloon_bytes = static_cast<std::uint64_t>(actual->get_int64());
+    auto live = *guest.live;
+    live.current_memory->kib = guest.running->balloon_bytes / 1024;
+    guest.live = std::make_shared<const Domain>(std::move(live));
+}
+
 /// Everything between the greeting and `cont`: QEMU answers while a worker reads the kernel's facts.
 Task<Result<>> ask_and_verify(Driver* driver, std::shared_ptr<Guest> guest) {
     const auto monitor = guest->running->monitor;
@@ -341,6 +362,11 @@ Task<Result<>> ask_and_verify(Driver* driver, std::shared_ptr<Guest> guest) {
     for (const auto& [name, arguments] : guest->running->plan.monitor_commands)
         commands.push_back(monitor->send(name, arguments));
 
+    std::optional<Monitor::Sent> balloon;
+    if (const auto target = balloon_target(*guest->live)) {
+        commands.push_back(monitor->send("balloon", {{"value", *target}}));
+        balloon = monitor->send("query-balloon");
+    }
     save_status(*driver, guest); // from here on a restarted daemon can take the guest over
     auto check = [plan = guest->running->plan, process] {
         return verify(plan, process->lowered, process->process);
@@ -354,6 +380,10 @@ Task<Result<>> ask_and_verify(Driver* driver, std::shared_ptr<Guest> guest) {
     guest->running->vcpus = vcpus_in(threads);
     for (auto& command : commands) {
         CO_TRY(done, co_await command.answer());
+    }
+    if (balloon) {
+        CO_TRY(size, co_await balloon->answer());
+        note_balloon(*guest, size);
     }
     CO_CHECK(at_step(check_confined(report), "verifying the confinement"));
     guest->live = std::make_shared<const Domain>(with_ptys(*guest->live, guest->running->ptys));

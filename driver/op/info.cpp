@@ -135,8 +135,9 @@ Task<Result<DomainGetMessages::Out>> DomainGetMessages::run(Call call, In in) {
 
 Task<Result<DomainGetSecurityLabel::Out>> DomainGetSecurityLabel::run(Call call, In in) {
     CO_TRY(guest, find(call, in.dom));
-    const auto all = labels(*guest);
-    co_return all.empty() ? label_of({}, false) : all.front();
+    // The one model that virNodeGetSecurityModel names; owners are in the list only.
+    const auto context = guest->running ? guest->running->plan.identity.process_context : std::string{};
+    co_return label_of(context, !context.empty());
 }
 Task<Result<DomainGetSecurityLabelList::Out>> DomainGetSecurityLabelList::run(Call call, In in) {
     CO_TRY(guest, find(call, in.dom));

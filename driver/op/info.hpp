@@ -63,7 +63,7 @@ struct DomainGetMessages {
     static constexpr std::array needs{Permission{"domain", "read"}};
     static Task<Result<Out>> run(Call call, In in);
 };
-/// The label of the first security model that confines the guest; empty when it does not run.
+/// The SELinux label of the guest; empty when it does not run, or without SELinux.
 struct DomainGetSecurityLabel {
     using In = call::DomainGetSecurityLabelIn;
     using Out = call::DomainGetSecurityLabelOut;
