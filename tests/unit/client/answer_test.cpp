@@ -11,7 +11,7 @@ namespace {
 TEST(Answer, PrintsATableAsVirshDoes) {
     const Answer table =
         Table{.headers = {"Id", "Name"}, .keys = {"id", "name"}, .rows = {{"-", "vm one"}, {"12", "x"}}};
-    EXPECT_EQ(text_of(table, 0), " Id   Name\n---------------\n -    vm one\n 12   x\n");
+    EXPECT_EQ(text_of(table, 0), " Id   Name\n--------------\n -    vm one\n 12   x\n");
     EXPECT_EQ(json_of(table), "[{\"id\":\"-\",\"name\":\"vm one\"},{\"id\":\"12\",\"name\":\"x\"}]\n");
 }
 
