@@ -9,6 +9,7 @@
 #include "driver/guest.hpp"
 #include "driver/launched.hpp"
 #include "driver/log.hpp"
+#include "driver/monitor_answers.hpp"
 #include "driver/monitor_events.hpp"
 #include "driver/offload.hpp"
 #include "driver/parts.hpp"
@@ -209,87 +210,6 @@ Task<Error> died_early(Driver* driver, std::shared_ptr<Guest> guest, Error error
                     .message = tr("process exited while connecting to monitor: {0}", words)};
 }
 
-/// "charserial0" -> "/dev/pts/3" for every chardev on a pseudo terminal.
-std::map<std::string, std::string> ptys_in(const json::value& chardevs) {
-    std::map<std::string, std::string> out;
-    if (!chardevs.is_array()) return out;
-    for (const auto& chardev : chardevs.get_array()) {
-        const auto* members = chardev.if_object();
-        if (!members) continue;
-        const auto *label = members->if_contains("label"), *file = members->if_contains("filename");
-        if (!label || !file || !label->is_string() || !file->is_string()) continue;
-        const std::string name(file->get_string());
-        if (name.starts_with("pty:")) out[std::string(label->get_string())] = name.substr(4);
-    }
-    return out;
-}
-
-std::vector<VcpuThread> vcpus_in(const json::value& cpus) {
-    std::vector<VcpuThread> out;
-    if (!cpus.is_array()) return out;
-    for (const auto& cpu : cpus.get_array()) {
-        const auto* members = cpu.if_object();
-        if (!members) continue;
-        VcpuThread thread;
-        if (const auto* index = members->if_contains("cpu-index"); index && index->is_int64())
-            thread.index = static_cast<unsigned>(index->get_int64());
-        if (const auto* tid = members->if_contains("thread-id"); tid && tid->is_int64())
-            thread.tid = static_cast<pid_t>(tid->get_int64());
-        if (const auto* path = members->if_contains("qom-path"); path && path->is_string())
-            thread.qom_path = std::string(path->get_string());
-        out.push_back(std::move(thread));
-    }
-    return out;
-}
-
-/// The pseudo terminals that QEMU chose, where the live definition names them.
-Domain with_ptys(Domain domain, const std::map<std::string, std::string>& ptys) {
-    const auto set = [&](Chardev& chardev, const DeviceInfo& info) -> const std::string* {
-        auto* pty = std::get_if<PtyChardev>(&chardev.how);
-        if (!pty || !info.alias) return nullptr;
-        const auto found = ptys.find("char" + info.alias->name);
-        if (found == ptys.end()) return nullptr;
-        if (!pty->source) pty->source.emplace();
-        pty->source->path = found->second;
-        return &found->second;
-    };
-    const std::string* first_serial = nullptr;
-    for_each<Serial>(domain, [&](Serial& serial) {
-        const auto* path = set(serial.chardev, serial.info);
-        if (!first_serial) first_serial = path;
-    });
-    for_each<Parallel>(domain, [&](Parallel& parallel) { set(parallel.chardev, parallel.info); });
-    for_each<Channel>(domain, [&](Channel& channel) {
-        set(channel.chardev, channel.info);
-        auto* port = channel.target ? std::get_if<VirtioChannel>(&channel.target->kind) : nullptr;
-        if (port && !port->state) port->state = ChannelState::disconnected;
-    });
-    bool first_console = true;
-    for_each<Console>(domain, [&](Console& console) {
-        const auto* path = set(console.chardev, console.info);
-        auto* pty = std::get_if<PtyChardev>(&console.chardev.how);
-        if (!path && first_console && pty &&
-            first_serial) { // the first console is the first serial port's other name
-            if (!pty->source) pty->source.emplace();
-            pty->source->path = *first_serial;
-            path = first_serial;
-        }
-        first_console = false;
-        if (path) console.tty = *path;
-    });
-    return domain;
-}
-
-/// The addresses that the kernel had free.
-Domain with_cids(Domain domain, const std::vector<std::uint32_t>& cids) {
-    auto next = cids.begin();
-    for_each<Vsock>(domain, [&](Vsock& vsock) {
-        if (next != cids.end() && vsock.cid && vsock.cid->automatic == YesNo::yes)
-            vsock.cid->address = *next++;
-    });
-    return domain;
-}
-
 Result<> check_prelaunch(const json::value& status) {
     const auto* members = status.if_object();
     const auto* text = members ? members->if_contains("status") : nullptr;
@@ -330,27 +250,6 @@ Task<Result<>> connect_monitor(Driver* driver, std::shared_ptr<Guest> guest) {
     co_return Result<>{};
 }
 
-/// The size that the balloon is to have, when it is not the whole memory. Bytes.
-std::optional<std::int64_t> balloon_target(const Domain& domain) {
-    if (!domain.memory || !domain.current_memory || domain.current_memory->kib >= domain.memory->kib)
-        return std::nullopt;
-    for (const auto* balloon : devices_of<Memballoon>(domain))
-        if (balloon->model != BalloonModel::none)
-            return static_cast<std::int64_t>(domain.current_memory->kib * 1024);
-    return std::nullopt;
-}
-
-/// The guest has its whole memory until its driver gives some back; BALLOON_CHANGE tells then.
-void note_balloon(Guest& guest, const json::value& answer) {
-    const auto* members = answer.if_object();
-    const auto* actual = members ? members->if_contains("actual") : nullptr;
-    if (!actual || !actual->is_int64() || !guest.live->current_memory) return;
-    guest.running->balloon_bytes = static_cast<std::uint64_t>(actual->get_int64());
-    auto live = *guest.live;
-    live.current_memory->kib = guest.running->balloon_bytes / 1024;
-    guest.live = std::make_shared<const Domain>(std::move(live));
-}
-
 /// Everything between the greeting and `cont`: QEMU answers while a worker reads the kernel's facts.
 Task<Result<>> ask_and_verify(Driver* driver, std::shared_ptr<Guest> guest) {
     const auto monitor = guest->running->monitor;
@@ -383,7 +282,12 @@ Task<Result<>> ask_and_verify(Driver* driver, std::shared_ptr<Guest> guest) {
     }
     if (balloon) {
         CO_TRY(size, co_await balloon->answer());
-        note_balloon(*guest, size);
+        // The guest has its whole memory until its driver gives some back; BALLOON_CHANGE tells then.
+        guest->running->balloon_bytes = balloon_size(size).value_or(0);
+        auto live = *guest->live;
+        if (guest->running->balloon_bytes > 0)
+            live.current_memory->kib = guest->running->balloon_bytes / 1024;
+        guest->live = std::make_shared<const Domain>(std::move(live));
     }
     CO_CHECK(at_step(check_confined(report), "verifying the confinement"));
     guest->live = std::make_shared<const Domain>(with_ptys(*guest->live, guest->running->ptys));
