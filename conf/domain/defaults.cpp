@@ -206,15 +206,16 @@ void mirror_console(Console& console, const Serial& serial) {
 void merge_console(Domain& domain) {
     const auto serials = devices_of<Serial>(domain);
     const auto consoles = devices_of<Console>(domain);
-    if (serials.empty() && (consoles.empty() || !on_serial(*consoles.front()))) return;
-    if (serials.empty()) {
+    const bool mirrors = !consoles.empty() && on_serial(*consoles.front());
+    if (serials.empty() && !mirrors) return;
+    if (serials.empty()) { // from here on the list may move: neither pointer is used again
         Serial serial{.chardev = consoles.front()->chardev,
                       .log = consoles.front()->log,
                       .info = consoles.front()->info};
         consoles.front()->info = {};
         domain.devices.list.push_back(std::move(serial));
     }
-    if (consoles.empty() || !on_serial(*consoles.front())) {
+    if (!mirrors) {
         const auto& target = serials.front()->target;
         if (target && target->type && *target->type != SerialTargetType::isa_serial &&
             *target->type != SerialTargetType::system_serial)

@@ -71,9 +71,8 @@ public:
         TRY(take_explicit());
         TRY(is_q35(domain_) ? q35_chipset() : pc_chipset());
         TRY(assign_all());
-        // room for one device that comes later, when we manage the ports ourselves
-        if (spare_ && most_ == 0 && buses_.count() > 1 && is_q35(domain_))
-            (void)buses_.next(PciClass::express, true);
+        // room for one device that comes later
+        if (spare_ && buses_.count() > 1 && is_q35(domain_)) (void)buses_.next(PciClass::express, true);
         return {};
     }
     const PciBuses& buses() const { return buses_; }
@@ -304,9 +303,9 @@ void fill_port(Controller& c, const Domain& domain) {
 }
 
 /// Walks a copy, and adds the controllers that it turned out to need. False: none.
-Result<bool> add_missing_buses(Domain& domain, bool first) {
+Result<bool> add_missing_buses(Domain& domain, bool spare) {
     auto scratch = domain;
-    Walk rehearsal(scratch, true, first);
+    Walk rehearsal(scratch, true, spare);
     TRY(rehearsal.run());
     const auto& buses = rehearsal.buses();
     bool added = false;
@@ -332,9 +331,14 @@ Result<> assign_pci_addresses(Domain& domain, const QemuCaps&) {
             return c->type == ControllerType::pci && (c->model == "pci-root" || c->model == "pcie-root");
         });
     if (!has_root) return {};
+    const bool ours = // nobody but us manages the buses
+        std::ranges::none_of(devices_of<Controller>(std::as_const(domain)), [](const auto* c) {
+            return c->type == ControllerType::pci && index_of(*c) > 0;
+        });
     // a bridge that is added takes a place itself, which may push another device out
     for (int round = 0; round < 8; ++round)
-        if (!TRY(add_missing_buses(domain, round == 0))) break;
+        if (!TRY(add_missing_buses(domain, false))) break;
+    if (ours) (void)TRY(add_missing_buses(domain, true));
     Walk walk(domain, false, false);
     TRY(walk.run());
     mark_multifunction(domain);
