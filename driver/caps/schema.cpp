@@ -39,6 +39,7 @@ const std::vector<std::string_view> schema_paths{
     "dump-guest-memory/arg-type/detach",
     "dump-guest-memory/arg-type/format/^*",
     "migrate/arg-type/detach",
+    "screendump/arg-type/format",
     "migrate-set-parameters/arg-type/tls-authz",
     "migrate-set-parameters/arg-type/block-bitmap-mapping/bitmaps/transform",
     "migrate-set-parameters/arg-type/max-bandwidth",

@@ -240,6 +240,8 @@ MASKS = [
     (r"domain-(-?[0-9]+)-", "domain-<id>-"), (r"\(domain_definition\)", "<doc>"),
     (r"qemu(\+unix)?:///system\S*", "<uri>"), (r"screenshot saved to \S+", "screenshot saved"),
     (r"(?m)^(CPU: +)[0-9]+$", r"\1<cpu>"), (r"(qcow2|raw|iso) *\n", r"\1\n"),
+    (r'"id":"libvirt-[0-9]+"', '"id":"<id>"'), (r"^(Allocation: +)[0-9]+$", r"\1<bytes>"),
+    (r"(127\.0\.0\.1|localhost):[0-9]+$", r"\1:<port>"), (r"^-+$", "<rule>"), (r"PATH=\S+", "PATH=<path>"),
     (r" +$", ""),
 ]
 STATES = [(re.compile(r"/[^ '\"]*/(?:lib|ours)(/var/lib/cloister)?/qemu"), "<state>"),
@@ -296,11 +298,11 @@ def main():
     tap, meant, used = Tap(), accepted(), set()
     with Rig(sys.argv[1]) as rig:
         prepare(rig, "stock", machine)
-        prepare(rig, "mine", machine)
+        prepare(rig, "clois", machine)
         for line in [l for l in SCRIPT.splitlines() if l]:
             theirs = run(rig.stock, line, rig, "stock")
-            ours = run(rig.ours, line, rig, "mine")
-            ours = tuple(x.replace("/mine/", "/stock/").replace("/mine", "/stock") if isinstance(x, str) else x for x in ours)
+            ours = run(rig.ours, line, rig, "clois")
+            ours = tuple(x.replace("/clois/", "/stock/").replace("/clois", "/stock") if isinstance(x, str) else x for x in ours)
             if theirs == ours:
                 tap.check(True, line)
             elif line in meant:

@@ -24,9 +24,9 @@ def main():
     with Rig(sys.argv[1], stock=False) as rig:
         disk = rig.root / "disks/v.qcow2"
         subprocess.run(["qemu-img", "create", "-q", "-f", "qcow2", str(disk), "16M"], check=True)
-        printed = virt_install(rig, "--name", "vi", "--disk", f"path={disk},bus=virtio", "--print-xml")
+        printed = virt_install(rig, "--name", "vi", "--disk", f"type=file,source.file={disk},driver.type=qcow2,target.bus=virtio", "--print-xml")
         tap.check(printed.returncode == 0 and "<name>vi</name>" in printed.stdout, "--import --print-xml prints a definition", printed.stderr + printed.stdout)
-        done = virt_install(rig, "--name", "vi", "--disk", f"path={disk},bus=virtio", "--graphics", "vnc")
+        done = virt_install(rig, "--name", "vi", "--disk", f"type=file,source.file={disk},driver.type=qcow2,target.bus=virtio", "--graphics", "vnc")
         tap.check(done.returncode == 0, "a real install of a disk starts a guest", done.stderr + done.stdout)
         conn = libvirt.open(rig.ours)
         try:

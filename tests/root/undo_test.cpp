@@ -187,6 +187,7 @@ TEST_P(FaultAt, TheJournalAloneUndoesAStartThatWasCutOff) {
     }
     if (process) {
         EXPECT_TRUE(wait_exit(process, std::chrono::seconds(10)));
+        process = Fd{}; // it would count as left behind
     }
     EXPECT_TRUE(release(journalled));
     EXPECT_EQ(snapshot(world), before);
