@@ -13,7 +13,7 @@ guest_initramfs() {
     mkdir -p "$tree/bin" "$tree/proc" "$tree/sys" "$tree/dev" "$tree/modules"
     cp /bin/busybox "$tree/bin/busybox" || return 1
     order=
-    for module in virtio virtio_ring virtio_pci_legacy_dev virtio_pci_modern_dev virtio_pci virtio_blk failover \
+    for module in virtio_ring virtio virtio_pci_legacy_dev virtio_pci_modern_dev virtio_pci virtio_blk failover \
         net_failover virtio_net; do
         file=$(find "$modules" -name "$module.ko" | head -n 1)
         [ -n "$file" ] && cp "$file" "$tree/modules/" && order="$order $module"
