@@ -149,8 +149,18 @@ unsigned last_cell() {
     return nodes.empty() ? 0 : nodes.back();
 }
 
-/// Total and free, in bytes.
+/// Total and free, in bytes: of all NUMA cells, as libvirt counts. Memory that was added later can be missing
+/// in them.
 std::pair<std::uint64_t, std::uint64_t> memory_now() {
+    if (has_nodes()) {
+        std::pair<std::uint64_t, std::uint64_t> sum{};
+        for (const auto id : number_list(file_line(nodes_at + "online"))) {
+            const auto text = cell_meminfo(id);
+            sum.first += cell_field(id, text, "MemTotal") * 1024;
+            sum.second += cell_field(id, text, "MemFree") * 1024;
+        }
+        if (sum.first > 0) return sum;
+    }
     struct sysinfo now{};
     if (::sysinfo(&now) < 0) return {};
     return {std::uint64_t{now.totalram} * now.mem_unit, std::uint64_t{now.freeram} * now.mem_unit};
