@@ -17,9 +17,8 @@
 #include "driver/store/files.hpp"
 
 #include <boost/asio/as_tuple.hpp>
-#include <boost/asio/co_spawn.hpp>
-#include <boost/asio/detached.hpp>
 #include <boost/asio/steady_timer.hpp>
+#include <boost/asio/use_awaitable.hpp>
 #include <cerrno>
 #include <fcntl.h>
 #include <fmt/core.h>
@@ -186,7 +185,7 @@ boost::asio::awaitable<Result<>> Driver::start() {
         log(LogLevel::error, fmt::format("'{}' is left out: {}", bad.path, full_text(bad.why)));
     for (const auto& file : definitions.found) load_one(*this, file);
     co_await reconnect_all(*this);
-    if (setup_.run_autostart) boost::asio::co_spawn(reactor_, autostart(this), boost::asio::detached);
+    if (setup_.run_autostart) spawn(reactor_, autostart(this));
     co_return Result<>{};
 }
 
@@ -195,15 +194,12 @@ boost::asio::awaitable<void> Driver::shut_down() { co_await gate_.close(); }
 void Driver::forget_connection(std::uint64_t connection) {
     for (const auto& guest : registry_.all()) {
         if (!guest->running || guest->running->autodestroy != connection) continue;
-        boost::asio::co_spawn(
-            reactor_,
-            [](Driver* driver, std::shared_ptr<Guest> whose) -> Task<void> {
-                auto pass = driver->gate().enter();
-                if (auto done = co_await destroy(*driver, whose, Graceful::no); !done)
-                    log(LogLevel::error,
-                        fmt::format("cannot destroy '{}': {}", whose->name, full_text(done.error())));
-            }(this, guest),
-            boost::asio::detached);
+        spawn(reactor_, [](Driver* driver, std::shared_ptr<Guest> whose) -> Task<void> {
+            auto pass = driver->gate().enter();
+            if (auto done = co_await destroy(*driver, whose, Graceful::no); !done)
+                log(LogLevel::error,
+                    fmt::format("cannot destroy '{}': {}", whose->name, full_text(done.error())));
+        }(this, guest));
     }
 }
 

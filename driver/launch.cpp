@@ -26,8 +26,6 @@
 #include "security/kernel/facts.hpp"
 #include "security/report.hpp"
 
-#include <boost/asio/co_spawn.hpp>
-#include <boost/asio/detached.hpp>
 #include <boost/json/value.hpp>
 #include <csignal>
 #include <fmt/core.h>
@@ -291,8 +289,7 @@ Task<Result<>> ask_and_verify(Driver* driver, std::shared_ptr<Guest> guest) {
     }
     CO_CHECK(at_step(check_confined(report), "verifying the confinement"));
     guest->live = std::make_shared<const Domain>(with_ptys(*guest->live, guest->running->ptys));
-    (void)co_await guest->wait_until([&] { return !guest->running->saving; },
-                                     10s); // a slow disk: then without
+    co_await status_saved(driver, guest);
     co_return Result<>{};
 }
 
@@ -307,7 +304,7 @@ Task<Result<>> let_run(Driver* driver, std::shared_ptr<Guest> guest, bool paused
         guest->become(PausedReason::user);
         emit_life(*driver, *guest, {Life::started, Started::booted});
         emit_life(*driver, *guest, {Life::suspended, Suspended::paused});
-        save_status(*driver, guest);
+        co_await status_saved(driver, guest);
         co_return Result<>{};
     }
     running.running_because = RunningReason::booted;
@@ -317,7 +314,7 @@ Task<Result<>> let_run(Driver* driver, std::shared_ptr<Guest> guest, bool paused
     happened(*driver, guest,
              Happened::qmp_resume); // RESUME came before the answer: then this changes nothing
     emit_life(*driver, *guest, {Life::started, Started::booted});
-    save_status(*driver, guest);
+    co_await status_saved(driver, guest);
     co_return Result<>{};
 }
 
@@ -342,7 +339,7 @@ Task<Result<>> started(Driver* driver, std::shared_ptr<Guest> guest, LaunchOptio
     running.pid = process->process.pid;
     if (!process->vsock_cids.empty())
         guest->live = std::make_shared<const Domain>(with_cids(*guest->live, process->vsock_cids));
-    boost::asio::co_spawn(driver->executor(), watch(*driver, guest), boost::asio::detached);
+    spawn(driver->executor(), watch(*driver, guest));
     CO_CHECK(still_wanted(*guest));
     CO_CHECK(at_step(co_await connect_monitor(driver, guest), "connecting to the monitor"));
     CO_CHECK(still_wanted(*guest));

@@ -5,11 +5,10 @@
 #include "driver/driver.hpp"
 #include "driver/guest.hpp"
 #include "driver/log.hpp"
+#include "driver/offload.hpp"
 #include "driver/qmp/events.hpp"
 #include "driver/stop.hpp"
 
-#include <boost/asio/co_spawn.hpp>
-#include <boost/asio/detached.hpp>
 #include <boost/json/serialize.hpp>
 #include <fmt/core.h>
 
@@ -209,8 +208,7 @@ MonitorHooks monitor_hooks(Driver& driver, const std::shared_ptr<Guest>& guest) 
         .on_closed =
             [&driver, now](Error why) {
                 if (const auto alive = now())
-                    boost::asio::co_spawn(driver.executor(), monitor_lost(&driver, alive, std::move(why)),
-                                          boost::asio::detached);
+                    spawn(driver.executor(), monitor_lost(&driver, alive, std::move(why)));
             }};
 }
 

@@ -1,26 +1,38 @@
-/// Blocking calls (fsync, setxattr, stat on NFS, a launch's kernel work) run on workers, never on the
-/// reactor.
+/// Leaving the reactor for a while: blocking calls (fsync, setxattr, stat on NFS, a launch's kernel work) run
+/// on workers, never on the reactor. The parts of asio that cost seconds to compile are in offload.cpp.
 #pragma once
 
+#include <boost/asio/any_io_executor.hpp>
 #include <boost/asio/awaitable.hpp>
-#include <boost/asio/co_spawn.hpp>
-#include <boost/asio/thread_pool.hpp>
-#include <boost/asio/use_awaitable.hpp>
+#include <functional>
+#include <memory>
+#include <optional>
 #include <type_traits>
 #include <utility>
 
+namespace boost::asio {
+class thread_pool;
+}
+
 namespace cloister {
 
-/// Runs `work()` on a worker and resumes the caller on its own executor. `work` owns what it touches: it
-/// takes values and returns a value.
+/// Runs `work` on a worker and resumes the caller on its own executor. What `work` throws, the caller gets.
+boost::asio::awaitable<void> on_worker(boost::asio::thread_pool& workers, std::function<void()> work);
+
+/// The same with a value: `work` owns what it touches, takes values and returns one.
 template <class F>
 boost::asio::awaitable<std::invoke_result_t<F>> offload(boost::asio::thread_pool& workers, F work) {
-    co_return co_await boost::asio::co_spawn(
-        workers,
-        [](F owned) -> boost::asio::awaitable<std::invoke_result_t<F>> {
-            co_return owned();
-        }(std::move(work)),
-        boost::asio::use_awaitable);
+    struct Job {
+        F work;
+        std::optional<std::invoke_result_t<F>> returned{};
+    };
+    const auto job = std::make_shared<Job>(Job{std::move(work)}); // outlives a caller that is given up
+    std::function<void()> call = [job] { job->returned.emplace(job->work()); };
+    co_await on_worker(workers, std::move(call));
+    co_return std::move(*job->returned);
 }
+
+/// Lets `task` run on its own on `executor`. Nobody hears of its end.
+void spawn(const boost::asio::any_io_executor& executor, boost::asio::awaitable<void> task);
 
 } // namespace cloister

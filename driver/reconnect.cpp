@@ -21,8 +21,6 @@
 #include "driver/store/journal.hpp"
 #include "driver/store/status.hpp"
 
-#include <boost/asio/co_spawn.hpp>
-#include <boost/asio/detached.hpp>
 #include <boost/json/value.hpp>
 #include <csignal>
 #include <fmt/core.h>
@@ -123,12 +121,15 @@ Task<Result<>> plan_again(Driver* driver, std::shared_ptr<Guest> guest) {
     co_return Result<>{};
 }
 
-std::optional<Status> status_in(const boost::json::value& answer, const Status& known) {
+std::optional<Status> status_in(const boost::json::value& answer, const Status& known, bool was_starting) {
     const auto* members = answer.if_object();
     const auto* text = members ? members->if_contains("status") : nullptr;
     if (!text || !text->is_string()) return std::nullopt;
     const std::string_view is = text->get_string();
-    if (is == "running") return known.state == State::running ? known : Status{RunningReason::unknown};
+    if (is == "running") { // of a guest that was being started only the start itself can be the reason
+        if (was_starting) return Status{RunningReason::booted};
+        return known.state == State::running ? known : Status{RunningReason::unknown};
+    }
     if (is == "suspended") return Status{State::pm_suspended, 0};
     if (is == "guest-panicked") return Status{CrashedReason::panicked};
     if (is == "shutdown") return Status{ShutdownReason::unknown};
@@ -161,7 +162,7 @@ Task<void> find_monitor(Driver* driver, std::shared_ptr<Guest> guest, bool was_s
         (void)send_signal(guest->running->process->pidfd, SIGKILL); // it may be gone; watch() does the rest
         co_return;
     }
-    if (const auto now = status_in(*answer, guest->status)) guest->become(*now);
+    if (const auto now = status_in(*answer, guest->status, was_starting)) guest->become(*now);
     // The guest powered off while nobody listened: what should have followed then, follows now.
     if (guest->status.state == State::shutdown) {
         guest->become(RunningReason::unknown);
@@ -218,7 +219,7 @@ Task<void> reconnect_all(Driver& driver) {
         if (alive && found->status) {
             auto guest = adopted(driver, *found);
             if (guest) {
-                boost::asio::co_spawn(driver.executor(), watch(driver, *guest), boost::asio::detached);
+                spawn(driver.executor(), watch(driver, *guest));
                 guests.emplace_back(*guest, found->status->starting);
             } else
                 complain("taking over '" + found->journal.name + "' (its QEMU is left alone)", guest.error());

@@ -15,9 +15,8 @@
 #include "driver/store/status.hpp"
 
 #include <boost/asio/as_tuple.hpp>
-#include <boost/asio/co_spawn.hpp>
-#include <boost/asio/detached.hpp>
 #include <boost/asio/posix/stream_descriptor.hpp>
+#include <boost/asio/use_awaitable.hpp>
 #include <cerrno>
 #include <csignal>
 #include <fmt/core.h>
@@ -227,7 +226,13 @@ void save_status(Driver& driver, const std::shared_ptr<Guest>& guest) {
         return;
     }
     guest->running->saving = true;
-    boost::asio::co_spawn(driver.executor(), write_status(&driver, guest), boost::asio::detached);
+    spawn(driver.executor(), write_status(&driver, guest));
+}
+
+Task<void> status_saved(Driver* driver, std::shared_ptr<Guest> guest) {
+    save_status(*driver, guest);
+    auto written = [guest] { return !guest->running || !guest->running->saving; };
+    (void)co_await guest->wait_until(std::move(written), 10s); // a slow disk: then without
 }
 
 void happened(Driver& driver, const std::shared_ptr<Guest>& guest, Happened what) {
@@ -247,10 +252,8 @@ void happened(Driver& driver, const std::shared_ptr<Guest>& guest, Happened what
     for (const auto& note : next.notes) emit_life(driver, *guest, note);
     if (next.reboot_event) driver.events().emit(event::Reboot{guest->ref()});
     if (next.save_status) save_status(driver, guest);
-    if (next.kill)
-        boost::asio::co_spawn(driver.executor(), end_process(guest, Graceful::no), boost::asio::detached);
-    if (next.reset_and_continue)
-        boost::asio::co_spawn(driver.executor(), start_again(&driver, guest), boost::asio::detached);
+    if (next.kill) spawn(driver.executor(), end_process(guest, Graceful::no));
+    if (next.reset_and_continue) spawn(driver.executor(), start_again(&driver, guest));
     guest->changed();
 }
 
@@ -267,7 +270,7 @@ Task<Result<>> destroy(Driver& driver, std::shared_ptr<Guest> guest, Graceful gr
     guest->jobs.interrupt(not_running().error());
     const auto pid = guest->running->pid;
     if (first && guest->running->process && !guest->running->exited)
-        boost::asio::co_spawn(driver.executor(), end_process(guest, graceful), boost::asio::detached);
+        spawn(driver.executor(), end_process(guest, graceful));
     const auto patience = graceful == Graceful::yes ? 15s : 60s;
     if (co_await guest->wait_until([&] { return guest->finished >= run; }, patience)) co_return Result<>{};
     if (guest->running) guest->running->destroying = false;

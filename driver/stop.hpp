@@ -32,6 +32,10 @@ Task<void> watch(Driver& driver, std::shared_ptr<Guest> guest);
 /// Writes the status file soon; several requests become one write.
 void save_status(Driver& driver, const std::shared_ptr<Guest>& guest);
 
+/// The same, and waits until it is on disk: what a client was told has to outlive this daemon. On a disk that
+/// takes longer than ten seconds the answer goes out without it.
+Task<void> status_saved(Driver* driver, std::shared_ptr<Guest> guest);
+
 /// Gives everything back that the guest had: host, ports, files. The guest is inactive and `off` afterwards.
 Task<void> release_guest(Driver& driver, std::shared_ptr<Guest> guest, Status off);
 

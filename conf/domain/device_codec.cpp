@@ -5,7 +5,7 @@
 namespace cloister {
 namespace {
 
-using AllCodecs = std::array<DeviceCodec, std::variant_size_v<Device>>;
+using AllCodecs = std::array<DeviceCodec, std::variant_size_v<DeviceKinds>>;
 
 template <std::size_t... Slice> AllCodecs gathered(std::index_sequence<Slice...>) {
     AllCodecs all{};

@@ -23,12 +23,12 @@ template <class D> DeviceCodec codec_of(std::size_t place) {
 }
 
 template <std::size_t Slice> std::span<const DeviceCodec> device_codecs() {
-    constexpr auto all = std::variant_size_v<Device>;
+    constexpr auto all = std::variant_size_v<DeviceKinds>;
     constexpr auto count = (all + device_slices - 1 - Slice) / device_slices;
     static const auto codecs = []<std::size_t... I>(std::index_sequence<I...>) {
         return std::array<DeviceCodec, count>{
-            codec_of<std::variant_alternative_t<Slice + I * device_slices, Device>>(Slice +
-                                                                                    I * device_slices)...};
+            codec_of<std::variant_alternative_t<Slice + I * device_slices, DeviceKinds>>(
+                Slice + I * device_slices)...};
     }(std::make_index_sequence<count>{});
     return codecs;
 }

@@ -85,7 +85,16 @@ struct Devices {
     bool operator==(const Devices&) const = default;
 };
 
+/// Copied and compared in domain.cpp only: written out in every source that does it, that is seconds each.
 struct Domain {
+    Domain();
+    Domain(const Domain& other);
+    Domain(Domain&& other) noexcept;
+    Domain& operator=(const Domain& other);
+    Domain& operator=(Domain&& other) noexcept;
+    ~Domain();
+    bool operator==(const Domain& other) const;
+
     VirtType type = VirtType::qemu;
     std::optional<int> id{}; ///< of a running guest
     std::string name{};
@@ -120,7 +129,6 @@ struct Domain {
     std::vector<SecLabel> seclabels{};
     Passthrough passthrough{};
     xml::Rest rest{}; ///< keywrap, launchSecurity and what nobody knows yet
-    bool operator==(const Domain&) const = default;
 };
 
 } // namespace cloister

@@ -98,7 +98,7 @@ Result<> read_devices(const xml::Node& domain, Domain& out, xml::Flavour flavour
 void write_devices(const Domain& domain, xml::Node& out, const xml::Style& style) {
     auto& devices = out.add("devices");
     if (domain.devices.emulator) devices.add("emulator").text = *domain.devices.emulator;
-    for (std::size_t kind = 0; kind < std::variant_size_v<Device>; ++kind)
+    for (std::size_t kind = 0; kind < std::variant_size_v<DeviceKinds>; ++kind)
         for (const auto& device : domain.devices.list)
             if (device.index() == kind) devices.children.push_back(node_of_device(device, style));
 }

@@ -22,8 +22,6 @@
 #include "security/kernel/launch.hpp"
 
 #include <algorithm>
-#include <boost/asio/co_spawn.hpp>
-#include <boost/asio/detached.hpp>
 #include <functional>
 
 namespace cloister {
@@ -172,7 +170,7 @@ Task<void> clean_up(Driver* driver, GuestPointer guest, std::uint64_t run, HotPl
     auto plugged = running.process->plugged.extract(plan.alias);
     auto ops = plugged.empty() ? about(running.process->undo, plan.released) : std::move(plugged.mapped());
     co_await take_back(driver, guest, std::move(ops));
-    save_status(*driver, guest);
+    co_await status_saved(driver, guest);
 }
 
 // ---- telling QEMU -----------------------------------------------------------------------------
@@ -215,7 +213,7 @@ Task<Result<>> add_or_change(Driver* driver, GuestPointer guest, Verb verb, std:
     grants.insert(grants.end(), plan->host.grants.begin(), plan->host.grants.end());
     if (verb == Verb::attach && running.process) running.process->plugged[plan->alias] = given->undo;
     guest->live = std::make_shared<const Domain>(std::move(plan->after));
-    save_status(*driver, guest);
+    co_await status_saved(driver, guest);
     if (verb == Verb::attach) driver->events().emit(event::DeviceAdded{guest->ref(), plan->alias});
     if (!plan->afterwards.empty() || !plan->released.empty()) {
         auto rest = *plan;
@@ -230,7 +228,7 @@ Task<Result<>> remove(Driver* driver, GuestPointer guest, std::shared_ptr<HotPla
     const auto alias = plan->alias;
     auto& waiting = guest->running->on_removed;
     waiting[alias] = [driver, guest, run, plan] {
-        boost::asio::co_spawn(driver->executor(), clean_up(driver, guest, run, *plan), boost::asio::detached);
+        spawn(driver->executor(), clean_up(driver, guest, run, *plan));
         guest->changed();
     };
     auto told = co_await tell(guest, &plan->steps, std::make_shared<Given>());

@@ -2,12 +2,11 @@
 
 #include "conf/base/tr.hpp"
 #include "conf/domain/devices.hpp"
+#include "driver/offload.hpp"
 #include "driver/op/find.hpp"
 #include "security/kernel/fd.hpp"
 
 #include <boost/asio/as_tuple.hpp>
-#include <boost/asio/co_spawn.hpp>
-#include <boost/asio/detached.hpp>
 #include <boost/asio/posix/stream_descriptor.hpp>
 #include <boost/asio/use_awaitable.hpp>
 #include <boost/asio/write.hpp>
@@ -175,8 +174,8 @@ Task<Result<>> connect(Call call, call::DomainHandle domain, std::string name, s
                      .guest = guest,
                      .run = guest->run,
                      .alias = key});
-    asio::co_spawn(call.driver->executor(), to_client(talk), asio::detached);
-    asio::co_spawn(call.driver->executor(), from_client(talk), asio::detached);
+    spawn(call.driver->executor(), to_client(talk));
+    spawn(call.driver->executor(), from_client(talk));
     co_return Result<>{};
 }
 

@@ -3,13 +3,12 @@
 #include "conf/base/tr.hpp"
 #include "conf/domain/devices.hpp"
 #include "driver/caps/qemu_caps.hpp"
+#include "driver/offload.hpp"
 #include "driver/op/find.hpp"
 #include "driver/op/keycodes.hpp"
 #include "driver/qmp/client.hpp"
 #include "security/kernel/fd.hpp"
 
-#include <boost/asio/co_spawn.hpp>
-#include <boost/asio/detached.hpp>
 #include <cerrno>
 #include <fcntl.h>
 #include <sys/mman.h>
@@ -130,8 +129,7 @@ Task<Result<DomainScreenshot::Out>> DomainScreenshot::run(Call call, In in) {
     auto closed = co_await monitor->execute("remove-fd", std::move(done));
     if (!drawn) co_return std::unexpected(std::move(drawn).error());
     auto picture = std::make_shared<Fd>(std::move(sheet.ours));
-    boost::asio::co_spawn(call.driver->executor(), send_picture(call.stream, std::move(picture)),
-                          boost::asio::detached);
+    spawn(call.driver->executor(), send_picture(call.stream, std::move(picture)));
     Out out;
     out.mime.emplace();
     out.mime->value = png ? "image/png" : "image/x-portable-pixmap";

@@ -64,7 +64,7 @@ Task<Result<>> shut_down(Call call, call::DomainHandle domain, std::uint32_t fla
     };
     running.fake_reboot = reboot ? restarts(live.on_reboot) : live.on_poweroff && restarts(live.on_poweroff);
     CO_TRY(done, co_await monitor->execute("system_powerdown"));
-    save_status(*call.driver, guest);
+    co_await status_saved(call.driver, guest);
     co_return Result<>{};
 }
 
@@ -156,7 +156,7 @@ Task<Result<DomainReset::Out>> DomainReset::run(Call call, In in) {
     if (!guest->running) co_return refuse(Code::operation_failed, tr("guest unexpectedly quit"));
     guest->running->fake_reboot = false;
     if (guest->status.state == State::crashed) guest->become(PausedReason::crashed);
-    save_status(*call.driver, guest);
+    co_await status_saved(call.driver, guest);
     co_return Out{};
 }
 
@@ -173,6 +173,7 @@ Task<Result<DomainSuspend::Out>> DomainSuspend::run(Call call, In in) {
     if (!guest->running) co_return refuse(Code::operation_failed, tr("guest unexpectedly quit"));
     happened(*call.driver, guest,
              Happened::qmp_stop); // the event came before the answer: then this changes nothing
+    co_await status_saved(call.driver, guest);
     co_return Out{};
 }
 
@@ -191,6 +192,7 @@ Task<Result<DomainResume::Out>> DomainResume::run(Call call, In in) {
     CO_TRY(done, co_await monitor->execute("cont"));
     if (!guest->running) co_return refuse(Code::operation_failed, tr("guest unexpectedly quit"));
     happened(*call.driver, guest, Happened::qmp_resume);
+    co_await status_saved(call.driver, guest);
     co_return Out{};
 }
 

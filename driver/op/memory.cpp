@@ -125,7 +125,7 @@ Task<Result<DomainSetMemoryStatsPeriod::Out>> DomainSetMemoryStatsPeriod::run(Ca
         CO_TRY(done, co_await monitor->execute("qom-set", std::move(setting)));
         if (guest->running) {
             guest->live = frozen(std::move(next));
-            save_status(*call.driver, guest);
+            co_await status_saved(call.driver, guest);
         }
     }
     if (stored) CO_CHECK(co_await store_definition(*call.driver, guest, stored));

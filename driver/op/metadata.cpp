@@ -127,7 +127,7 @@ Task<Result<DomainSetMetadata::Out>> DomainSetMetadata::run(Call call, In in) {
     if (stored) CO_CHECK(co_await store_definition(*call.driver, guest, stored));
     if (live && guest->live) {
         guest->live = live;
-        save_status(*call.driver, guest);
+        co_await status_saved(call.driver, guest);
     }
     call.driver->events().emit(event::MetadataChange{
         .domain = guest->ref(),

@@ -57,7 +57,7 @@ Task<Result<QemuDomainMonitorCommand::Out>> QemuDomainMonitorCommand::run(Call c
     CO_TRY(monitor, need_monitor(*guest));
     if (std::ranges::find(guest->taints, "custom-monitor") == guest->taints.end()) {
         guest->taints.push_back("custom-monitor");
-        save_status(*call.driver, guest);
+        co_await status_saved(call.driver, guest);
     }
     auto answer = co_await monitor->execute(command.name, command.arguments);
     if (in.flags & human) {

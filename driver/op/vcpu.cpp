@@ -107,7 +107,7 @@ Task<Result<>> pin(Call call, call::DomainHandle handle, std::optional<std::uint
             CO_CHECK(set_affinity(guest->running->pid, cpus));
         }
         guest->live = with_pin(*guest->live, vcpu, cpus);
-        save_status(*call.driver, guest);
+        co_await status_saved(call.driver, guest);
     }
     if (where.config)
         CO_CHECK(co_await store_definition(*call.driver, guest, with_pin(*guest->definition, vcpu, cpus)));
@@ -210,7 +210,7 @@ Task<Result<>> set_vcpus(Call call, call::DomainHandle handle, std::uint32_t cou
             co_return refuse(Code::operation_unsupported,
                              tr("virtual CPUs of a running domain cannot be unplugged"));
         if (count > plugged(*guest->live)) CO_CHECK(co_await plug(guest, count));
-        save_status(*call.driver, guest);
+        co_await status_saved(call.driver, guest);
     }
     if (where.config) {
         next.vcpu->current = count;

@@ -123,7 +123,7 @@ void forget_empty_sources(Domain& domain) {
 
 /// Each device's own defaults. The list does not change meanwhile.
 void complete_devices(Domain& domain, const QemuCaps* caps, const QemuConf& conf, bool live) {
-    std::array<unsigned, std::variant_size_v<Device>> counts{};
+    std::array<unsigned, std::variant_size_v<DeviceKinds>> counts{};
     for (auto& device : domain.devices.list) {
         const CompleteContext context{domain, caps, conf, counts[device.index()]++, live};
         std::visit(
@@ -135,7 +135,7 @@ void complete_devices(Domain& domain, const QemuCaps* caps, const QemuConf& conf
 }
 
 Result<> check_devices(const Domain& domain, const QemuCaps* caps, const QemuConf& conf) {
-    std::array<unsigned, std::variant_size_v<Device>> counts{};
+    std::array<unsigned, std::variant_size_v<DeviceKinds>> counts{};
     for (const auto& device : domain.devices.list) {
         const CompleteContext context{domain, caps, conf, counts[device.index()]++};
         TRY(std::visit(

@@ -168,7 +168,9 @@ Result<> wait_for_path(const std::string& path, const Fd& process, std::chrono::
         if (wait[1].revents != 0)
             return fail(Code::operation_failed, tr("the program ended before it made '{0}'", path));
         std::array<char, 4096> events{};
-        (void)::read(watch.n(), events.data(), events.size()); // only that something happened counts
+        // Only that something happened counts: nothing to read yet is as good as any name.
+        if (::read(watch.n(), events.data(), events.size()) < 0 && errno != EAGAIN && errno != EINTR)
+            return failed("watch", folder, Layer::none);
     }
 }
 

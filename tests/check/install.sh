@@ -40,6 +40,9 @@ install_missing() {
     return $status
 }
 
+# What is precompiled has no time of its own: without this ccache takes none of it.
+export CCACHE_SLOPPINESS="${CCACHE_SLOPPINESS:-pch_defines,time_macros}"
+
 # configure BUILD_DIR [MESON OPTION...]: an optimised build with debug information, through ccache when it is there.
 configure() {
     build=$1

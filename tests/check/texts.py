@@ -49,7 +49,7 @@ for path in sources:
         first = (root / path).read_text().splitlines()[:2]
         if not any(line.startswith("///") or line.startswith("// generated") for line in first):
             fault(path, "the first line says in /// what the header is for")
-        if "#pragma once" not in (root / path).read_text():
+        if "/pch/" not in path and "#pragma once" not in (root / path).read_text():  # g++ warns of it in a header that is compiled
             fault(path, "no #pragma once")
 
 print("\n".join(faults) or "texts: ok")

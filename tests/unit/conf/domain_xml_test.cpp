@@ -58,7 +58,10 @@ TEST(DomainXml, HoldsSizesInKibibytesRoundedUp) {
 
 TEST(DomainXml, KeepsWhatTheUserLeftOutAbsent) {
     const auto domain = read_domain(minimal("")).value();
-    EXPECT_EQ(domain, (Domain{.name = "a", .os = {.type = {.type = "hvm"}}}));
+    Domain said;
+    said.name = "a";
+    said.os.type.type = "hvm";
+    EXPECT_EQ(domain, said);
     EXPECT_EQ(print_domain(domain), "<domain type='qemu'>\n  <name>a</name>\n  <os>\n    <type>hvm</type>\n  "
                                     "</os>\n  <devices/>\n</domain>\n");
 }
