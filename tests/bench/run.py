@@ -32,7 +32,7 @@ ours_root.mkdir(mode=0o755)
 ours = {
     "name": "cloister", "uri": f"qemu+unix:///system?socket={ours_root}/cloister-sock", "sock": f"{ours_root}/cloister-sock",
     "start": [str(build / "daemon/cloisterd"), "--qemu-conf", str(work / "qemu.conf"), "--state-root", str(ours_root), "--socket-dir", str(ours_root)],
-    "spawn": anchor["spawn"], "pidfile": f"{ours_root}/cloisterd.pid", "clear_caps_cache": [f"{ours_root}/var/cache/cloister"],
+    "spawn": anchor["spawn"], "pidfile": f"{ours_root}/run/cloister/qemu/driver.pid", "clear_caps_cache": [f"{ours_root}/var/cache/cloister"],
     "disk_dir": str(bench / "state/disks/cloister"),
 }
 (bench / "instances/cloister.json").write_text(json.dumps(ours))
