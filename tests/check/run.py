@@ -56,7 +56,9 @@ for suite in suites:
                     print(f"-- skipped {name}: {reason[:300]}")
             else:
                 counts["passed"] += 1
-        if any(case.find("failure") is not None or case.find("error") is not None for case in cases):
+        if suite == "bench":  # its figures are the point
+            print(last_lines(output, 60))
+        elif any(case.find("failure") is not None or case.find("error") is not None for case in cases):
             print(last_lines(output, 40))
             print(last_lines(errors, 20))
         if not cases:
