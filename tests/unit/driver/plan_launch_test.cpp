@@ -87,6 +87,22 @@ TEST(Plan, RefusesAPassthroughSandboxAtStartAndTakesItAtDefine) {
               "started or confined");
 }
 
+TEST(Plan, KeepsTheSandboxThatAPassthroughCapabilityWouldTakeAway) {
+    auto text = guest("pc", "");
+    text.insert(text.rfind("</domain>"),
+                "<qemu:capabilities xmlns:qemu='http://libvirt.org/schemas/domain/qemu/1.0'>"
+                "<qemu:del capability='seccomp-sandbox'/></qemu:capabilities>");
+    const auto plan = planned(text);
+    const auto words = argv(plan);
+    const auto at = std::ranges::find(words, "-sandbox");
+    ASSERT_NE(at, words.end());
+    EXPECT_EQ(*std::next(at), "on,obsolete=deny,elevateprivileges=deny,spawn=deny,resourcecontrol=deny");
+    EXPECT_EQ(
+        std::ranges::count_if(plan.warnings,
+                              [](const auto& w) { return w.find("seccomp-sandbox") != std::string::npos; }),
+        1);
+}
+
 TEST(Plan, RefusesWhatIsNotModelledWithItsLine) {
     const auto text = guest("pc", "\n<teleporter range='5'/>");
     EXPECT_TRUE(PlanWorld().defined(text));
