@@ -1,13 +1,16 @@
-/// Where log lines go: standard error, with time and level, or with the journal's priorities.
+/// Where log lines go: what log_level, log_filters and log_outputs of cloisterd.conf say.
 #pragma once
 
-#include "driver/log.hpp"
+#include "conf/base/result.hpp"
+#include "conf/settings/log_rules.hpp"
 
 namespace cloister {
 
-/// Lines below `lowest` are dropped. Under systemd (JOURNAL_STREAM) each line carries "<N>" and no time.
-void log_to_stderr(LogLevel lowest);
-/// cloisterd.conf's log_level: 1 debug, 2 info, 3 warning, 4 error.
-LogLevel level_of(unsigned number);
+/// Before the settings are read: warnings and errors to standard error.
+void log_to_stderr();
+/// From now on. Under systemd (JOURNAL_STREAM) a line on standard error carries "<N>" and no time.
+/// Errors: system when a file cannot be opened; config_unsupported when there is no journal. The log then
+/// stays as it was.
+Result<> log_by(const LogRules& rules);
 
 } // namespace cloister

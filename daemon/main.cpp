@@ -8,6 +8,7 @@
 #include "driver/log.hpp"
 #include "driver/reload.hpp"
 
+#include <algorithm>
 #include <boost/asio/co_spawn.hpp>
 #include <boost/asio/detached.hpp>
 #include <boost/asio/io_context.hpp>
@@ -107,18 +108,36 @@ struct Daemon {
     }
 };
 
+Result<> start_log(const DaemonConf& conf, const Options& options) {
+    auto rules = TRY(log_rules(conf));
+    constexpr unsigned information = 2;
+    if (options.verbose) rules.level = std::min(rules.level, information);
+    return log_by(rules);
+}
+
+/// What is wrong with the settings, for a person; nothing is started.
+int check_config(const Options& options) {
+    const auto found = checked_setup(options);
+    for (const auto& warning : found.warnings)
+        std::fprintf(stderr, "%s\n", tr("warning: {0}", warning).c_str());
+    for (const auto& error : found.errors)
+        std::fprintf(stderr, "%s\n", tr("error: {0}", error.message).c_str());
+    return found.errors.empty() ? 0 : 1;
+}
+
 int run(const Options& options) {
+    if (options.check_config) return check_config(options);
+    log_to_stderr();
     std::vector<std::string> warnings;
     auto setup = read_setup(options, warnings);
-    log_to_stderr(options.verbose ? LogLevel::info
-                  : setup         ? level_of(setup->daemon.log_level)
-                                  : LogLevel::warning);
+    if (setup)
+        if (auto logging = start_log(setup->daemon, options); !logging)
+            setup = std::unexpected(logging.error());
     for (const auto& warning : warnings) log(LogLevel::warning, warning);
     if (!setup) {
         log(LogLevel::error, full_text(setup.error()));
         return 1;
     }
-    if (options.check_config) return 0;
 
     auto listening = rpc::handed_over();
     if (listening.empty()) {

@@ -9,16 +9,17 @@
 namespace cloister {
 
 std::string usage() {
-    return tr("usage: cloisterd [OPTION]…\n"
-              "  --config FILE      settings of the daemon (default: /etc/cloister/cloisterd.conf)\n"
-              "  --qemu-conf FILE   settings of the driver (default: /etc/cloister/qemu.conf)\n"
-              "  --state-root DIR   every folder of the driver moves below DIR: a private daemon\n"
-              "  --socket-dir DIR   where the sockets are made\n"
-              "  --timeout SECONDS  end after this time without clients and running guests\n"
-              "  --check-config     read the settings, say what is wrong with them, and end\n"
-              "  --verbose          log what is going on\n"
-              "  --version\n"
-              "  --help\n");
+    return tr(
+        "usage: cloisterd [OPTION]…\n"
+        "  --config FILE      settings of the daemon (default: /etc/cloister/cloisterd.conf)\n"
+        "  --qemu-conf FILE   settings of the driver (default: /etc/cloister/qemu.conf)\n"
+        "  --state-root DIR   every folder of the driver moves below DIR: a private daemon\n"
+        "  --socket-dir DIR   where the sockets are made\n"
+        "  --timeout SECONDS  end after this time without clients and running guests\n"
+        "  --check-config [FILE]  read the settings (of the driver: from FILE), say what is wrong, and end\n"
+        "  --verbose          log what is going on\n"
+        "  --version\n"
+        "  --help\n");
 }
 
 Result<Options> read_options(int argc, char** argv) {
@@ -59,6 +60,10 @@ Result<Options> read_options(int argc, char** argv) {
         default:
             return fail(Code::invalid_arg, tr("unknown or incomplete argument '{0}'", argv[::optind - 1]));
         }
+    }
+    if (out.check_config && !out.qemu_conf && ::optind + 1 == argc) {
+        out.qemu_conf = argv[::optind];
+        return out;
     }
     if (::optind < argc) return fail(Code::invalid_arg, tr("unexpected argument '{0}'", argv[::optind]));
     return out;

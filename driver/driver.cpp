@@ -64,8 +64,6 @@ boost::asio::awaitable<void> Gate::close() {
 
 namespace {
 
-constexpr unsigned worker_threads = 4;
-
 std::string beside_this_program(std::string_view path) {
     char name[4096];
     const auto n = ::readlink("/proc/self/exe", name, sizeof name);
@@ -151,8 +149,10 @@ Task<void> autostart(Driver* driver) {
 } // namespace
 
 Driver::Driver(boost::asio::any_io_executor reactor, DriverSetup setup)
-    : reactor_(reactor), setup_(std::move(setup)), workers_(worker_threads), gate_(reactor),
-      parts_(std::make_unique<Parts>(reactor)) {}
+    : reactor_(reactor), setup_(std::move(setup)), workers_(setup_.daemon.max_workers), gate_(reactor),
+      parts_(std::make_unique<Parts>(reactor)) {
+    registry_.limit_queues(setup_.conf.max_queued);
+}
 
 Driver::~Driver() {
     workers_.join();

@@ -4,6 +4,7 @@
 #pragma once
 
 #include "conf/base/uuid.hpp"
+#include "conf/settings/saved.hpp"
 #include "driver/events.hpp"
 #include "driver/facts/reserved.hpp"
 #include "driver/jobs.hpp"
@@ -40,9 +41,10 @@ struct VcpuThread {
 /// What a guest has only while it runs (or is being started). Gone when it has stopped.
 struct Running {
     int id = -1;
-    pid_t pid = 0;       ///< 0 until QEMU has been spawned
-    LaunchPlan plan{};   ///< what was launched; after a hot-plug: what is there now
-    Reserved reserved{}; ///< given back when the guest stops
+    pid_t pid = 0;            ///< 0 until QEMU has been spawned
+    LaunchPlan plan{};        ///< what was launched; after a hot-plug: what is there now
+    Reserved reserved{};      ///< given back when the guest stops
+    SavedSettings settings{}; ///< of qemu.conf when it was started
     std::shared_ptr<const QemuCaps> caps{};
     std::shared_ptr<Launched> process{};
     std::shared_ptr<Monitor>

@@ -2,6 +2,7 @@
 
 #include "conf/base/tr.hpp"
 
+#include <algorithm>
 #include <boost/asio/as_tuple.hpp>
 #include <boost/asio/steady_timer.hpp>
 #include <boost/asio/use_awaitable.hpp>
@@ -21,8 +22,15 @@ struct Jobs::Queue {
     std::list<Waiter> waiting{};
     std::string holder{};
     bool held = false;
+    unsigned most = 0; ///< jobs, the holder included; 0: any number
 
     explicit Queue(boost::asio::any_io_executor executor) : on(std::move(executor)) {}
+
+    /// The holder and those who still wait: who was granted the domain is its holder already.
+    std::size_t jobs() const {
+        return (held ? 1u : 0u) + static_cast<std::size_t>(std::ranges::count_if(
+                                      waiting, [](const Waiter& w) { return !w.granted && !w.refused; }));
+    }
 
     /// Gives the domain to the first who still waits.
     void next() {
@@ -51,6 +59,10 @@ boost::asio::awaitable<Result<Jobs::Turn>> Jobs::turn(std::string who, std::chro
         queue->holder = std::move(who);
         co_return Turn{queue};
     }
+    if (queue->most > 0 && queue->jobs() >= queue->most)
+        co_return fail(
+            Code::operation_failed,
+            tr("cannot acquire state change lock (held by {0}) due to max_queued limit", queue->holder));
     const auto me = queue->waiting.insert(
         queue->waiting.end(),
         Queue::Waiter{.timer = boost::asio::steady_timer(queue->on, patience), .who = std::move(who)});
@@ -72,6 +84,7 @@ void Jobs::interrupt(const Error& why) {
     }
 }
 
+void Jobs::limit(unsigned most) { queue_->most = most; }
 bool Jobs::busy() const { return queue_->held; }
 std::string Jobs::holder() const { return queue_->holder; }
 

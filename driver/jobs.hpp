@@ -35,9 +35,12 @@ public:
     };
 
     explicit Jobs(boost::asio::any_io_executor on);
+    /// At most so many jobs, the one that holds the domain included; one more is refused at once. 0: any
+    /// number.
+    void limit(unsigned most);
     /// Waits for the jobs before this one, `patience` at most. `who` is the API's name, told to those who
-    /// wait in vain. Errors: operation_timeout "cannot acquire state change lock (held by …)"; what
-    /// `interrupt` was given.
+    /// wait in vain. Errors: operation_failed when limit() is reached; operation_timeout "cannot acquire
+    /// state change lock (held by …)"; what `interrupt` was given.
     boost::asio::awaitable<Result<Turn>> turn(std::string who,
                                               std::chrono::milliseconds patience = std::chrono::seconds(30));
     /// Everyone who waits now gets `why` at once; the holder keeps its turn.

@@ -323,6 +323,7 @@ Task<Result<>> started(Driver* driver, std::shared_ptr<Guest> guest, LaunchOptio
     CO_TRY(reserved, at_step(reserve(*driver, *guest->definition), "reserving ports and names"));
     running.id = reserved.id;
     running.reserved = reserved;
+    running.settings = saved(driver->conf());
     CO_TRY(ready, co_await prepared(driver, guest->definition, running.reserved));
     CO_CHECK(still_wanted(*guest));
     running.plan = std::move(ready.plan);

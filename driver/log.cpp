@@ -9,7 +9,7 @@ namespace {
 
 struct Sink {
     std::mutex guard{};
-    std::function<void(LogLevel, std::string_view)> write{};
+    LogSink write{};
 };
 
 /// Made at first use: no static object has a constructor that runs before main.
@@ -20,16 +20,16 @@ Sink& sink() {
 
 } // namespace
 
-void log(LogLevel level, std::string_view line) {
+void log(LogLevel level, std::string_view line, std::source_location where) {
     auto& to = sink();
     const std::scoped_lock lock(to.guard);
     if (to.write)
-        to.write(level, line);
+        to.write(level, where.file_name(), line);
     else
         std::fprintf(stderr, "%.*s\n", static_cast<int>(line.size()), line.data());
 }
 
-void set_log_sink(std::function<void(LogLevel, std::string_view)> write) {
+void set_log_sink(LogSink write) {
     auto& to = sink();
     const std::scoped_lock lock(to.guard);
     to.write = std::move(write);

@@ -96,19 +96,24 @@ std::shared_ptr<Guest> guest_of(Driver& driver, const Found& found, std::shared_
     return guest;
 }
 
-/// The plan of its launch again: the same function of the same values. Only verification and hot-plug need
-/// it, so a failure is not the guest's end.
+/// The plan of its launch again: the same function of the same values, of the settings of then too. Only
+/// verification and hot-plug need it, so a failure is not the guest's end.
 Task<Result<>> plan_again(Driver* driver, std::shared_ptr<Guest> guest) {
     auto& running = *guest->running;
     const auto live = guest->live;
     CO_TRY(caps, co_await driver->caps(live->devices.emulator.value_or("")));
-    HostQuestions questions{.owners = identities_of_interest(*live, driver->conf()),
+    auto conf = driver->conf();
+    if (!running.settings.file.empty()) {
+        CO_TRY(then, restored(running.settings));
+        conf = std::move(then);
+    }
+    HostQuestions questions{.owners = identities_of_interest(*live, conf),
                             .devices = wants_host_devices(*live)};
-    for (auto& path : paths_of_interest(*live, driver->conf()))
-        questions.paths.push_back({std::move(path), {}});
-    CO_TRY(facts, co_await driver->facts(std::move(questions)));
+    for (auto& path : paths_of_interest(*live, conf)) questions.paths.push_back({std::move(path), {}});
+    auto ask = [conf, questions = std::move(questions)] { return host_facts(conf, questions); };
+    CO_TRY(facts, co_await offload(driver->workers(), std::move(ask)));
     if (!guest->running) co_return Result<>{};
-    CO_TRY(plan, plan_launch(*live, *caps, driver->conf(), facts, running.reserved, running.plan.paths));
+    CO_TRY(plan, plan_launch(*live, *caps, conf, facts, running.reserved, running.plan.paths));
     auto lower_again = [plan, cgroups = driver->parts().launch.cgroups]() -> Result<Lowered> {
         const auto seen = TRY(look(plan, cgroups));
         return lower(plan, seen);
@@ -185,6 +190,7 @@ Result<std::shared_ptr<Guest>> adopted(Driver& driver, Found& found) {
     auto& running = *guest->running;
     running.id = status.reserved.id;
     running.reserved = status.reserved;
+    running.settings = status.settings;
     running.plan.name = guest->name;
     running.plan.id = running.id;
     running.plan.paths = paths;

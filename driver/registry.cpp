@@ -70,6 +70,7 @@ Result<Registry::Pointer> Registry::matching(std::string_view name, const Uuid& 
 }
 
 void Registry::add(Pointer guest) {
+    guest->jobs.limit(most_queued_);
     by_name_[guest->name] = guest;
     by_uuid_[guest->uuid] = std::move(guest);
 }

@@ -36,10 +36,13 @@ public:
     /// Gives the domain that it would replace, or null. Errors: operation_failed, with libvirt's texts.
     Result<Pointer> matching(std::string_view name, const Uuid& uuid) const;
     void add(Pointer guest);
+    /// Of every domain that is added from now on: how many jobs its queue takes, see Jobs::limit().
+    void limit_queues(unsigned most) { most_queued_ = most; }
     void remove(const Guest& guest);
     void rename(const Pointer& guest, std::string name);
 
 private:
+    unsigned most_queued_ = 0;
     std::map<Uuid, Pointer> by_uuid_{};
     std::map<std::string, Pointer, std::less<>> by_name_{};
 };

@@ -197,6 +197,7 @@ store::StatusFile status_file(const Guest& guest) {
                           .state_dir = running.plan.paths.state_dir,
                           .channel_dir = running.plan.paths.channel_dir,
                           .reserved = running.reserved,
+                          .settings = running.settings,
                           .ptys = running.ptys,
                           .start_paused = running.start_paused,
                           .starting = running.starting};

@@ -36,6 +36,7 @@ std::string printed(const Report& report) {
     for (const auto& i : report.items)
         out += fmt::format("{} {:{}}  {:{}}  {:{}}  {:{}}  {}\n", i.ok ? " ok" : "BAD", layer_name(i.layer),
                            layer, i.item, item, i.planned, planned, i.found, found, i.why);
+    for (const auto& relaxation : report.relaxations) out += "relaxed: " + relaxation + "\n";
     for (const auto& note : report.notes) out += "note: " + note + "\n";
     return out;
 }
@@ -49,9 +50,15 @@ boost::json::value to_json(const Report& report) {
                          {"found", i.found},
                          {"ok", i.ok},
                          {"why", i.why}});
-    boost::json::array notes;
-    for (const auto& note : report.notes) notes.push_back(boost::json::string(note));
-    return boost::json::object{{"ok", report.ok()}, {"items", std::move(items)}, {"notes", std::move(notes)}};
+    const auto strings = [](const std::vector<std::string>& from) {
+        boost::json::array out;
+        for (const auto& one : from) out.push_back(boost::json::string(one));
+        return out;
+    };
+    return boost::json::object{{"ok", report.ok()},
+                               {"items", std::move(items)},
+                               {"relaxations", strings(report.relaxations)},
+                               {"notes", strings(report.notes)}};
 }
 
 std::string differences(const Report& report) {

@@ -20,7 +20,8 @@ struct ReportItem {
 };
 struct Report {
     std::vector<ReportItem> items{};
-    std::vector<std::string> notes{}; ///< relaxations, and what this host cannot do
+    std::vector<std::string> relaxations{}; ///< what is off or weaker, and the line that made it so
+    std::vector<std::string> notes{};       ///< what this host cannot do
     bool ok() const;
     bool operator==(const Report&) const = default;
 };

@@ -36,8 +36,8 @@ public:
         limits();
         descriptors();
         environment();
-        out_.notes = plan_.confinement.relaxations;
-        out_.notes.insert(out_.notes.end(), lowered_.notes.begin(), lowered_.notes.end());
+        out_.relaxations = plan_.confinement.relaxations;
+        out_.notes = lowered_.notes;
         return std::move(out_);
     }
 

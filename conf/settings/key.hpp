@@ -9,6 +9,7 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <type_traits>
 #include <vector>
 
 namespace cloister::settings {
@@ -16,15 +17,31 @@ namespace cloister::settings {
 /// How far a key acts in this daemon.
 enum class Effect { acts, none_yet };
 
+/// What the file writes for a key; messages, manuals and the tests of wrong values go by it.
+enum class Type { zero_or_one, integer, text, list };
+
+/// What a string, or each item of a list, must look like.
+enum class Form {
+    any,
+    filled,        ///< not empty
+    path,          ///< absolute
+    path_or_none,  ///< absolute, or empty
+    uuid,          ///< as libvirt reads one
+    octal_mode,    ///< "0770"
+    far_address,   ///< a name or an address that other hosts can reach: not localhost
+    firmware_pair, ///< "CODE:VARS", two absolute paths
+};
+
 /// What a value may be, besides its type.
 struct Range {
     std::uint64_t least = 0;
     std::uint64_t most = std::numeric_limits<std::uint64_t>::max();
     std::string_view
         choices{}; ///< of a string, or of the items of a list: words with single blanks; empty: anything
-    bool bare_string = false; ///< a list key that takes a single string too
-    std::string_view word{};  ///< an integer key that takes this word too, meaning UINT64_MAX
-    bool signed_number = false;
+    bool bare_string = false;   ///< a list key that takes a single string too
+    std::string_view word{};    ///< an integer key that takes this word too, meaning UINT64_MAX
+    bool signed_number = false; ///< an integer key that takes -1, too
+    Form form = Form::any;
 };
 
 /// What the readers below say: the detail of an error, without file and line; empty: taken.
@@ -35,6 +52,7 @@ template <class Conf> struct Key {
     Range range{};
     std::string_view help{}; ///< sentences; \n keeps a line
     Effect effect = Effect::acts;
+    Type type = Type::text;
     Complaint (*read)(const keyfile::Value&, const Range&, Conf&) = nullptr;
     std::string (*print)(const Conf&) = nullptr; ///< the value as the file writes it; empty: no default
 };
@@ -59,9 +77,21 @@ template <class T> std::string print_value(const std::optional<T>& value) {
     return value ? print_value(*value) : std::string{};
 }
 
+template <class M> constexpr Type type_of(const M*) {
+    if (std::is_same_v<M, bool>) return Type::zero_or_one;
+    if (std::is_integral_v<M>) return Type::integer;
+    return std::is_same_v<M, std::string> ? Type::text : Type::list;
+}
+template <class M> constexpr Type type_of(const std::optional<M>*) {
+    return type_of(static_cast<const M*>(nullptr));
+}
+/// "a quoted string", "0 or 1": what a key of this type and range takes, for messages and manuals.
+std::string allowed(Type type, const Range& range);
+
 template <class M> struct MemberOf;
 template <class C, class M> struct MemberOf<M C::*> {
     using Conf = C;
+    using Value = M;
 };
 
 /// The line of a table: key<&QemuConf::user>("user", {}, "The user …").
@@ -73,6 +103,7 @@ constexpr auto key(std::string_view name, Range range, std::string_view help, Ef
         range,
         help,
         effect,
+        type_of(static_cast<const typename MemberOf<decltype(Member)>::Value*>(nullptr)),
         [](const keyfile::Value& v, const Range& r, Conf& c) { return read_value(v, r, c.*Member); },
         [](const Conf& c) { return print_value(c.*Member); }};
 }

@@ -11,5 +11,7 @@ namespace cloister::settings {
 
 std::span<const Key<QemuConf>> qemu_keys();
 std::span<const Key<DaemonConf>> daemon_keys();
+/// Why a key of libvirt's other daemons means nothing in cloisterd.conf; empty: it is none of theirs.
+std::string_view other_daemons_key(std::string_view name);
 
 } // namespace cloister::settings

@@ -68,6 +68,7 @@ struct QemuConf {
     // memory, saving
     std::string save_image_format = "raw", dump_image_format = "raw", snapshot_image_format = "raw";
     std::string auto_dump_path = "/var/lib/cloister/qemu/dump";
+    bool allow_disk_format_probing = false; ///< only false: libvirt has given it up, too
     bool auto_dump_bypass_cache = false, auto_start_bypass_cache = false;
     std::optional<std::vector<std::string>> hugetlbfs_mount{};
     std::string memory_backing_dir = "/var/lib/cloister/qemu/ram";
@@ -82,7 +83,11 @@ struct QemuConf {
     bool log_timestamp = true;
     unsigned gluster_debug_level = 4;
     bool virtiofsd_debug = false;
-    std::vector<std::string> nvram{}; ///< "CODE:VARS"
+    std::vector<std::string> nvram{///< "CODE:VARS"
+                                   "/usr/share/OVMF/OVMF_CODE.fd:/usr/share/OVMF/OVMF_VARS.fd",
+                                   "/usr/share/OVMF/OVMF_CODE.secboot.fd:/usr/share/OVMF/OVMF_VARS.fd",
+                                   "/usr/share/AAVMF/AAVMF_CODE.fd:/usr/share/AAVMF/AAVMF_VARS.fd",
+                                   "/usr/share/AAVMF/AAVMF32_CODE.fd:/usr/share/AAVMF/AAVMF32_VARS.fd"};
     std::string sched_core = "none";
     // migration and RPC
     unsigned max_queued = 0;

@@ -2,6 +2,8 @@
 
 #include "conf/base/tr.hpp"
 #include "conf/settings/keys.hpp"
+#include "conf/settings/log_rules.hpp"
+#include "conf/settings/provenance.hpp"
 
 #include <algorithm>
 #include <set>
@@ -13,49 +15,83 @@ namespace {
 using settings::Effect;
 using settings::Key;
 
-Error at(std::string_view file, int line, std::string what) {
-    return {.code = Code::conf_syntax,
-            .message = std::string(file) + ":" + std::to_string(line) + ": " + std::move(what),
-            .domain = ErrorDomain::conf};
-}
-
 /// The right name of a key that people misspell because a well-known document does; otherwise the name
 /// itself.
 std::string_view corrected(std::string_view name) {
     return name == "security_default_confied" ? "security_default_confined" : name;
 }
 
-template <class Conf> Result<Conf> read_conf(std::span<const Key<Conf>> keys, std::string_view text,
-                                             std::string_view file, std::vector<std::string>& warnings) {
-    Conf conf;
+/// A key that is not ours, and what a user may have meant by it.
+template <class Conf> std::string unknown(std::span<const Key<Conf>> keys, std::string_view name) {
+    if (std::is_same_v<Conf, DaemonConf>)
+        if (const auto why = settings::other_daemons_key(name); !why.empty())
+            return tr("'{0}' has no effect: {1}", name, why);
+    std::vector<std::string_view> known;
+    for (const auto& key : keys) known.push_back(key.name);
+    const auto near = settings::nearest(name, known);
+    return near.empty() ? tr("unknown key '{0}' is ignored", name)
+                        : tr("unknown key '{0}' is ignored; did you mean '{1}'?", name, near);
+}
+
+template <class Conf>
+Checked<Conf> checked(std::span<const Key<Conf>> keys, std::string_view text, std::string_view file) {
+    Checked<Conf> out;
+    auto& conf = out.conf;
     conf.file = file;
     const auto warn = [&](int line, std::string what) {
-        warnings.push_back(std::string(file) + ":" + std::to_string(line) + ": " + std::move(what));
+        out.warnings.push_back(std::string(file) + ":" + std::to_string(line) + ": " + std::move(what));
     };
-    for (const auto& entry : TRY(keyfile::read(text, file))) {
+    const auto entries = keyfile::read(text, file);
+    if (!entries) {
+        out.errors.push_back(entries.error());
+        return out;
+    }
+    for (const auto& entry : *entries) {
         const auto name = corrected(entry.name);
         if (name != entry.name) warn(entry.line, tr("'{0}' is taken as '{1}'", entry.name, name));
         const auto key = std::ranges::find(keys, name, &Key<Conf>::name);
         if (key == keys.end()) {
-            std::vector<std::string_view> known;
-            for (const auto& k : keys) known.push_back(k.name);
-            const auto near = settings::nearest(name, known);
-            warn(entry.line, near.empty()
-                                 ? tr("unknown key '{0}' is ignored", name)
-                                 : tr("unknown key '{0}' is ignored; did you mean '{1}'?", name, near));
+            warn(entry.line, unknown(keys, name));
             continue;
         }
         if (conf.lines.contains(std::string(name))) {
             warn(entry.line, tr("'{0}' is set twice; the first one counts", name));
             continue;
         }
-        if (auto complaint = key->read(entry.value, key->range, conf); !complaint.empty())
-            return std::unexpected(at(file, entry.line, tr("'{0}': {1}", name, complaint)));
         conf.lines[std::string(name)] = entry.line;
-        if (key->effect == Effect::none_yet)
+        if (const auto complaint = key->read(entry.value, key->range, conf); !complaint.empty())
+            out.errors.push_back(key_error(conf, name, complaint, Code::conf_syntax));
+        else if (key->effect == Effect::none_yet)
             warn(entry.line, tr("'{0}' has no effect in this version", name));
     }
-    return conf;
+    return out;
+}
+
+template <class Conf>
+Result<Conf> first_error_or_conf(Checked<Conf> all, std::vector<std::string>& warnings) {
+    warnings.insert(warnings.end(), all.warnings.begin(), all.warnings.end());
+    if (!all.errors.empty()) return std::unexpected(std::move(all.errors.front()));
+    return std::move(all.conf);
+}
+
+/// Comment lines of at most 79 columns; a line of the text begins a new one.
+std::string commented(std::string_view text) {
+    constexpr std::size_t most = 79;
+    std::string out, line = "#";
+    for (std::size_t at = 0; at <= text.size();) {
+        const auto end = std::min(text.find_first_of(" \n", at), text.size());
+        if (line.size() > 1 && line.size() + 1 + (end - at) > most) {
+            out += line + "\n";
+            line = "#";
+        }
+        line += " " + std::string(text.substr(at, end - at));
+        if (end == text.size() || text[end] == '\n') {
+            out += line + "\n";
+            line = "#";
+        }
+        at = end + 1;
+    }
+    return out;
 }
 
 template <class Conf> std::string shipped(std::span<const Key<Conf>> keys, std::string_view title) {
@@ -64,13 +100,13 @@ template <class Conf> std::string shipped(std::span<const Key<Conf>> keys, std::
                       "\n# Every key below is shown with its default; made from the table of keys, do not "
                       "edit in the source tree.\n";
     for (const auto& key : keys) {
-        out += "\n# ";
-        for (const char c : key.help) out += c == '\n' ? "\n# " : std::string(1, c);
-        if (!key.range.choices.empty()) out += "\n# One of: " + std::string(key.range.choices);
+        out += "\n" + commented(key.help);
+        out += commented("Takes " + allowed(key.type, key.range) + ".");
+        if (!key.range.choices.empty()) out += commented("One of: " + std::string(key.range.choices));
         if (key.effect == Effect::none_yet)
-            out += "\n# Read and checked, but without effect in this version.";
+            out += commented("Read and checked, but without effect in this version.");
         const auto value = key.print(defaults);
-        out += "\n#" + std::string(key.name) + " =" + (value.empty() ? "" : " " + value) + "\n";
+        out += "#" + std::string(key.name) + " =" + (value.empty() ? "" : " " + value) + "\n";
     }
     return out;
 }
@@ -81,6 +117,7 @@ template <class Conf> std::string manual(std::span<const Key<Conf>> keys) {
     for (const auto& key : keys) {
         const auto value = key.print(defaults);
         out += ".TP\n.B " + std::string(key.name) + "\n" + std::string(key.help) + "\n";
+        out += "Takes " + allowed(key.type, key.range) + ".\n";
         if (!key.range.choices.empty()) out += "One of: " + std::string(key.range.choices) + ".\n";
         if (!value.empty()) out += "Default: " + value + ".\n";
         if (key.effect == Effect::none_yet) out += "Without effect in this version.\n";
@@ -88,49 +125,52 @@ template <class Conf> std::string manual(std::span<const Key<Conf>> keys) {
     return out;
 }
 
-Result<> check_ports(const QemuConf& conf, std::string_view name, unsigned least, unsigned most) {
-    if (least <= most) return {};
-    const auto line = conf.lines.contains(std::string(name) + "_min")
-                          ? conf.lines.at(std::string(name) + "_min")
-                          : conf.lines.at(std::string(name) + "_max");
-    return std::unexpected(at(conf.file, line, tr("'{0}_min' is greater than '{0}_max'", name)));
+void check_ports(Checked<QemuConf>& all, const std::string& name, unsigned least, unsigned most) {
+    if (least <= most) return;
+    const auto key = name + (all.conf.lines.contains(name + "_min") ? "_min" : "_max");
+    all.errors.push_back(key_error(all.conf, key,
+                                   tr("the range is empty: '{0}_min' is greater than '{0}_max'", name),
+                                   Code::conf_syntax));
 }
 
 /// What one key alone cannot tell.
-Result<> check_together(const QemuConf& conf) {
-    TRY(check_ports(conf, "remote_display_port", conf.remote_display_port_min, conf.remote_display_port_max));
-    TRY(check_ports(conf, "remote_websocket_port", conf.remote_websocket_port_min,
-                    conf.remote_websocket_port_max));
-    TRY(check_ports(conf, "migration_port", conf.migration_port_min, conf.migration_port_max));
-    if (conf.security_driver) {
-        const auto& drivers = *conf.security_driver;
-        const auto line = conf.lines.at("security_driver");
-        for (const auto& driver : drivers)
-            if (std::ranges::count(drivers, driver) > 1)
-                return std::unexpected(
-                    at(conf.file, line, tr("'security_driver': '{0}' is named twice", driver)));
-        if (drivers.size() > 1 && std::ranges::count(drivers, "none"))
-            return std::unexpected(
-                at(conf.file, line, tr("'security_driver': 'none' stands alone or not at all")));
-    }
-    return {};
+void check_together(Checked<QemuConf>& all) {
+    const auto& conf = all.conf;
+    check_ports(all, "remote_display_port", conf.remote_display_port_min, conf.remote_display_port_max);
+    check_ports(all, "remote_websocket_port", conf.remote_websocket_port_min, conf.remote_websocket_port_max);
+    check_ports(all, "migration_port", conf.migration_port_min, conf.migration_port_max);
+    if (!conf.security_driver) return;
+    const auto& drivers = *conf.security_driver;
+    const auto refuse = [&](std::string what) {
+        all.errors.push_back(key_error(conf, "security_driver", std::move(what), Code::conf_syntax));
+    };
+    for (auto driver = drivers.begin(); driver != drivers.end(); ++driver)
+        if (std::find(drivers.begin(), driver, *driver) != driver)
+            refuse(tr("'{0}' is named twice", *driver));
+    if (drivers.size() > 1 && std::ranges::count(drivers, "none"))
+        refuse(tr("'none' stands alone or not at all"));
 }
 
 } // namespace
 
+Checked<QemuConf> check_qemu_conf(std::string_view text, std::string_view file) {
+    auto out = checked(settings::qemu_keys(), text, file);
+    if (out.errors.empty()) check_together(out);
+    return out;
+}
+Checked<DaemonConf> check_daemon_conf(std::string_view text, std::string_view file) {
+    auto out = checked(settings::daemon_keys(), text, file);
+    if (!out.errors.empty()) return out;
+    if (const auto rules = log_rules(out.conf); !rules) out.errors.push_back(rules.error());
+    return out;
+}
 Result<QemuConf> read_qemu_conf(std::string_view text, std::string_view file,
                                 std::vector<std::string>& warnings) {
-    auto conf = TRY(read_conf(settings::qemu_keys(), text, file, warnings));
-    TRY(check_together(conf));
-    return conf;
+    return first_error_or_conf(check_qemu_conf(text, file), warnings);
 }
 Result<DaemonConf> read_daemon_conf(std::string_view text, std::string_view file,
                                     std::vector<std::string>& warnings) {
-    auto conf = TRY(read_conf(settings::daemon_keys(), text, file, warnings));
-    for (const auto* mode : {&conf.unix_sock_ro_perms, &conf.unix_sock_rw_perms, &conf.unix_sock_admin_perms})
-        if (mode->empty() || mode->size() > 4 || mode->find_first_not_of("01234567") != std::string::npos)
-            return fail(Code::conf_syntax, tr("{0}: socket mode '{1}' is not an octal number", file, *mode));
-    return conf;
+    return first_error_or_conf(check_daemon_conf(text, file), warnings);
 }
 
 std::string shipped_qemu_conf() {

@@ -11,6 +11,16 @@
 
 namespace cloister {
 
+/// All that a file says and all that is wrong with it: what --check-config prints. A file that cannot be
+/// parsed gives one error; otherwise there is one for each wrong key.
+template <class Conf> struct Checked {
+    Conf conf{};
+    std::vector<std::string> warnings{};
+    std::vector<Error> errors{};
+};
+Checked<QemuConf> check_qemu_conf(std::string_view text, std::string_view file);
+Checked<DaemonConf> check_daemon_conf(std::string_view text, std::string_view file);
+
 /// The settings of a qemu.conf. `file` names it in messages. `warnings` gets a sentence, with file and line,
 /// for each unknown key (with the nearest known one) and for each key that has no effect in this version.
 /// Errors: Code::conf_syntax with file, line, key and what is allowed.

@@ -40,11 +40,12 @@ private:
     }
     void skip_comment() {
         if (rest_.empty() || rest_.front() != '#') return;
-        while (!rest_.empty() && rest_.front() != '\n') rest_.remove_prefix(1);
+        while (!rest_.empty() && !at_end_of_line()) rest_.remove_prefix(1);
     }
+    /// A line ends with \n, \r or both.
     void next_line() {
-        if (rest_.front() == '\n') ++line_;
-        rest_.remove_prefix(1);
+        ++line_;
+        rest_.remove_prefix(rest_.starts_with("\r\n") ? 2 : 1);
     }
     void skip_empty_lines() {
         for (;;) {
@@ -92,9 +93,11 @@ private:
         rest_.remove_prefix(quote.size());
         const auto end = rest_.find(quote);
         const auto inside = rest_.substr(0, end);
-        if (end == std::string_view::npos || (!several_lines && inside.find('\n') != std::string_view::npos))
+        if (end == std::string_view::npos ||
+            (!several_lines && inside.find_first_of("\r\n") != std::string_view::npos))
             return std::unexpected(error(tr("unterminated string")));
-        for (const char c : inside) line_ += c == '\n';
+        for (std::size_t i = 0; i < inside.size(); ++i)
+            line_ += inside[i] == '\n' || (inside[i] == '\r' && !inside.substr(i + 1).starts_with('\n'));
         rest_.remove_prefix(end + quote.size());
         return std::string(inside);
     }
@@ -168,9 +171,9 @@ std::string_view kind(const Value& value) {
 std::string print(const Value& value) {
     return std::visit(
         overload{[](const std::string& s) {
-                     const char* const quote = s.find('\n') != std::string::npos  ? "\"\"\""
-                                               : s.find('"') != std::string::npos ? "'"
-                                                                                  : "\"";
+                     const bool one = s.find('\'') != s.npos, two = s.find('"') != s.npos;
+                     const bool lines = s.find_first_of("\r\n") != s.npos;
+                     const char* const quote = lines || (one && two) ? "\"\"\"" : two ? "'" : "\"";
                      return quote + s + quote;
                  },
                  [](const Number& n) { return (n.negative ? "-" : "") + std::to_string(n.magnitude); },

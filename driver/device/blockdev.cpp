@@ -249,6 +249,7 @@ Result<> add_image(DevicePlan& out, SourceType type, const Source& source, std::
                    const std::optional<std::optional<std::string>>& backing, const NodeOptions& options,
                    const PlanContext& context, const std::string& why) {
     TRY(add_objects(out, source, names, context, why));
+    if (type == SourceType::nvme && source.address) TRY(check_kept_apart(source.address->pci, context, why));
 
     auto storage = TRY(storage_driver(type, source, names, context, options));
     TRY(add_reservations(out, storage, source, "pr-helper-" + names.storage, why));
@@ -289,6 +290,16 @@ Result<> add_image(DevicePlan& out, SourceType type, const Source& source, std::
         node["backing"] = nullptr;
     out.items.push_back({"blockdev", std::move(node), why});
     return {};
+}
+
+Result<> check_kept_apart(const PciAddress& address, const PlanContext& context, const std::string& why) {
+    const auto name = host_pci_name(address);
+    if (context.conf.relaxed_acs_check || !context.facts.not_kept_apart.contains(name)) return {};
+    return fail(
+        Code::config_unsupported,
+        tr("{0}: the PCI device {1} is behind a switch that lacks ACS, so it can reach its neighbours "
+           "past the IOMMU; relaxed_acs_check in qemu.conf would allow it",
+           why, name));
 }
 
 void add_vfio_grants(DevicePlan& out, const PciAddress& address, const PlanContext& context,

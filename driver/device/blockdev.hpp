@@ -54,6 +54,10 @@ void add_image_grant(DevicePlan& out, SourceType type, const Source& source, Acc
 /// QEMU's own words for a path on the host, from what the facts know of it.
 Kind kind_of(const HostFacts& facts, const std::string& path, Kind fallback);
 
+/// Errors: config_unsupported when the function shares a switch with others that it can reach without passing
+/// the IOMMU, unless qemu.conf's relaxed_acs_check allows it.
+Result<> check_kept_apart(const PciAddress& address, const PlanContext& context, const std::string& why);
+
 /// /dev/vfio/vfio and the group of a host PCI function, for drivers that open it through VFIO.
 void add_vfio_grants(DevicePlan& out, const PciAddress& address, const PlanContext& context,
                      const std::string& why);

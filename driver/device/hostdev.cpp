@@ -92,6 +92,7 @@ struct Planner {
             return std::unexpected(unsupported(
                 tr("host doesn't support passthrough of host PCI devices by '{0}'", *pci.driver->name)));
         const auto& address = pci.source->address->pci;
+        TRY(check_kept_apart(address, context, why));
         add_vfio_grants(out, address, context, why);
         object props{{"driver", "vfio-pci"}, {"host", host_pci_name(address)}, {"id", alias}};
         if (hostdev.teaming && hostdev.teaming->persistent)

@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <map>
 #include <optional>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -92,6 +93,7 @@ struct HostFacts {
     std::vector<UsbFact> usb_devices{};
     std::map<std::string, std::string> scsi_generic{}; ///< "HOST:BUS:TARGET:UNIT" -> "/dev/sg0"
     std::map<std::string, unsigned> iommu_groups{}; ///< host PCI name ("0000:01:00.0") or mdev UUID -> group
+    std::set<std::string> not_kept_apart{};         ///< host PCI names below a switch port without ACS
     std::optional<Ids> emulator_ids{};              ///< of qemu.conf's user and group
     std::optional<std::string> selinux{};           ///< "enforcing", "permissive"; absent: no SELinux
     bool operator==(const HostFacts&) const = default;

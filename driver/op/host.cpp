@@ -197,7 +197,8 @@ Task<Result<ConnectGetCapabilities::Out>> ConnectGetCapabilities::run(Call call,
         if (caps) emulators.push_back(*std::move(caps));
     }
     CO_TRY(facts, co_await call.driver->facts({}));
-    auto look = [uuid = call.driver->daemon().host_uuid.value_or("")] { return host_topology(uuid); };
+    auto look = [uuid = call.driver->daemon().host_uuid.value_or(""),
+                 source = call.driver->daemon().host_uuid_source] { return host_topology(uuid, source); };
     const auto topology = co_await offload(call.driver->workers(), std::move(look));
     std::vector<const QemuCaps*> shown;
     for (const auto& one : emulators) shown.push_back(one.get());

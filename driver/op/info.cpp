@@ -41,6 +41,7 @@ constexpr TaintText taint_texts[]{
     {"host-cpu", "use of host cpu passthrough"},
     {"custom-dtb", "custom device tree blob used"},
     {"custom-device", "custom device configuration"},
+    {"relaxed-confinement", "qemu.conf makes the confinement weaker than it could be"},
     {"custom-hypervisor-feature", "hypervisor feature autodetection override"},
 };
 

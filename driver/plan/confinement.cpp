@@ -2,6 +2,8 @@
 
 #include "conf/base/tr.hpp"
 #include "conf/domain/devices.hpp"
+#include "conf/settings/provenance.hpp"
+#include "driver/plan/relaxations.hpp"
 
 #include <algorithm>
 #include <cctype>
@@ -10,13 +12,6 @@
 namespace cloister {
 
 namespace {
-
-/// "qemu.conf line 12", when the file sets the key.
-std::string key_why(const QemuConf& conf, const std::string& key) {
-    const auto line = conf.lines.find(key);
-    if (line == conf.lines.end()) return fmt::format("qemu.conf {}", key);
-    return fmt::format("{} line {}: {}", conf.file, line->second, key);
-}
 
 const SecLabel* label_of(const Domain& domain, std::string_view model) {
     for (const auto& label : domain.seclabels)
@@ -195,16 +190,22 @@ Confinement confinement_of(const PlanContext& context, const Identity& identity,
             relax(tr("QEMU runs as root: {0}", identity.why));
             if (std::ranges::find(plan.taints, "high-privileges") == plan.taints.end())
                 plan.taints.emplace_back("high-privileges");
+        } else if (identity.gid == 0) {
+            const auto* dac = label_of(domain, "dac");
+            const bool by_label = dac != nullptr && dac->type == SecLabelType::static_;
+            relax(
+                tr("QEMU runs in the group of root: {0}", by_label ? identity.why : key_why(conf, "group")));
+            plan.taints.emplace_back("high-privileges");
         }
-        if (!identity.relabel_dac)
-            relax(tr("owners of files are left alone: {0}", conf.dynamic_ownership
-                                                                ? std::string("seclabel dac")
-                                                                : key_why(conf, "dynamic_ownership")));
+        if (!identity.relabel_dac && conf.dynamic_ownership)
+            relax(tr("owners of files are left alone: {0}", "seclabel dac"));
     }
-    if (conf.namespaces && std::ranges::find(*conf.namespaces, "mount") == conf.namespaces->end()) {
+    if (auto host_wide = host_wide_relaxations(conf, context.facts); !host_wide.empty()) {
+        for (auto& sentence : host_wide) relax(std::move(sentence));
+        plan.taints.emplace_back("relaxed-confinement");
+    }
+    if (conf.namespaces && std::ranges::find(*conf.namespaces, "mount") == conf.namespaces->end())
         out.mount_namespace = false;
-        relax(tr("QEMU sees the whole /dev of the host: {0}", key_why(conf, "namespaces")));
-    }
     for (const auto& path : conf.cgroup_device_acl)
         out.base_devices.push_back({.path = path,
                                     .kind = Kind::char_device,
@@ -218,17 +219,11 @@ Confinement confinement_of(const PlanContext& context, const Identity& identity,
         out.use_cgroups = !conf.cgroup_controllers->empty();
         out.device_acl =
             std::ranges::find(*conf.cgroup_controllers, "devices") != conf.cgroup_controllers->end();
-        if (!out.device_acl)
-            relax(tr("no device list stands between QEMU and the devices of the host: {0}",
-                     key_why(conf, "cgroup_controllers")));
     }
     if (!context.facts.privileged) out.use_cgroups = out.mount_namespace = out.device_acl = false;
     out.cgroup_name = machine_name(domain.id.value_or(context.reserved.id), domain.name);
     if (domain.resource && domain.resource->partition) out.cgroup_partition = *domain.resource->partition;
-    if (conf.seccomp_sandbox == 0) {
-        out.qemu_seccomp = out.own_seccomp = false;
-        relax(tr("no syscall is denied to QEMU: {0}", key_why(conf, "seccomp_sandbox")));
-    }
+    if (conf.seccomp_sandbox == 0) out.qemu_seccomp = out.own_seccomp = false;
     if (!conf.clear_emulator_capabilities)
         plan.warnings.push_back(tr("{0} is ignored: capabilities are always dropped",
                                    key_why(conf, "clear_emulator_capabilities")));

@@ -110,7 +110,8 @@ void complete_nvram(Domain& domain, const QemuConf& conf, const HostFacts& facts
     if (os.nvram && os.nvram->source) return;
     const auto& code = os.loader->path.value_or("");
     std::string variables;
-    for (const auto& pair : conf.nvram)
+    const std::vector<std::string> none;
+    for (const auto& pair : facts.firmware.empty() ? conf.nvram : none) // descriptors replace the setting
         if (const auto colon = pair.find(':'); colon != std::string::npos && pair.substr(0, colon) == code)
             variables = pair.substr(colon + 1);
     for (const auto& firmware : facts.firmware)

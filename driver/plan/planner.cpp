@@ -3,6 +3,7 @@
 #include "conf/base/tr.hpp"
 #include "conf/domain/devices.hpp"
 #include "conf/domain/domain_xml.hpp"
+#include "conf/settings/provenance.hpp"
 #include "driver/device/device.hpp"
 #include "driver/plan/confinement.hpp"
 #include "driver/plan/cpu.hpp"
@@ -128,7 +129,7 @@ Result<> add_tail(DeviceWalk& walk, LaunchPlan& plan, const PlanContext& context
                               "on,obsolete=deny,elevateprivileges=deny,spawn=deny,resourcecontrol=deny",
                               "seccomp of QEMU itself"});
     else
-        plan.items.push_back({"sandbox", "off", "qemu.conf seccomp_sandbox"});
+        plan.items.push_back({"sandbox", "off", key_why(context.conf, "seccomp_sandbox")});
     TRY(walk.each<Panic>());
     TRY(walk.each<Shmem>());
     TRY(walk.each<Vsock>());

@@ -1,8 +1,10 @@
 #include "driver/probe/host_devices.hpp"
 
+#include "driver/facts/pci_config.hpp"
 #include "driver/probe/sysfs.hpp"
 
 #include <charconv>
+#include <filesystem>
 
 namespace cloister {
 
@@ -36,6 +38,24 @@ void add_iommu_groups(HostFacts& facts, const std::string& sys) {
             facts.iommu_groups[device] = number(group, 10);
 }
 
+/// Whether a bridge above the function, by its place in /sys/devices, lets it reach its neighbours.
+bool below_open_switch(const std::string& link) {
+    std::error_code gone;
+    const auto place = std::filesystem::canonical(link, gone);
+    if (gone) return false;
+    for (auto bridge = place.parent_path(); bridge.has_filename(); bridge = bridge.parent_path()) {
+        const auto config = file_text(bridge.string() + "/config");
+        if (!config) return false; // the root of the bus
+        if (is_switch_port_without_acs(*config)) return true;
+    }
+    return false;
+}
+
+void add_open_switches(HostFacts& facts, const std::string& sys) {
+    for (const auto& [device, group] : facts.iommu_groups)
+        if (below_open_switch(sys + "/bus/pci/devices/" + device)) facts.not_kept_apart.insert(device);
+}
+
 void add_scsi(HostFacts& facts, const std::string& sys) {
     const auto folder = sys + "/bus/scsi/devices";
     for (const auto& address : entries(folder)) {
@@ -50,6 +70,7 @@ void add_scsi(HostFacts& facts, const std::string& sys) {
 void add_host_devices(HostFacts& facts, const std::string& sys) {
     add_usb(facts, sys);
     add_iommu_groups(facts, sys);
+    add_open_switches(facts, sys);
     add_scsi(facts, sys);
 }
 

@@ -166,9 +166,9 @@ std::pair<std::uint64_t, std::uint64_t> memory_now() {
     return {std::uint64_t{now.totalram} * now.mem_unit, std::uint64_t{now.freeram} * now.mem_unit};
 }
 
-std::string host_uuid() {
+std::string host_uuid(std::string_view source) {
     auto smbios = file_line("/sys/class/dmi/id/product_uuid");
-    if (smbios.size() == 36) return smbios;
+    if (source == "smbios" && smbios.size() == 36) return smbios;
     const auto id = file_line("/etc/machine-id");
     if (id.size() != 32)
         return file_line("/proc/sys/kernel/random/boot_id"); // better than another one at each call
@@ -178,8 +178,8 @@ std::string host_uuid() {
 
 } // namespace
 
-HostTopology host_topology(std::string uuid) {
-    HostTopology out{.uuid = uuid.empty() ? host_uuid() : std::move(uuid)};
+HostTopology host_topology(std::string uuid, std::string_view uuid_source) {
+    HostTopology out{.uuid = uuid.empty() ? host_uuid(uuid_source) : std::move(uuid)};
     out.present = number_list(file_line(cpus_at + "present"));
     out.online = number_list(file_line(cpus_at + "online"));
     auto nodes = number_list(file_line(nodes_at + "online"));

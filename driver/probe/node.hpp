@@ -8,14 +8,15 @@
 #include <cstdint>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <utility>
 #include <vector>
 
 namespace cloister {
 
 /// Everything that does not change from call to call but the numbers of free pages. `uuid`: what to report as
-/// the host's; empty: SMBIOS's, or the machine id's.
-HostTopology host_topology(std::string uuid);
+/// the host's; empty: that of `uuid_source`, "smbios" or "machine-id"; the other one when it has none.
+HostTopology host_topology(std::string uuid, std::string_view uuid_source = "smbios");
 
 /// What virNodeGetInfo reports.
 struct NodeInfo {

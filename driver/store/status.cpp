@@ -85,6 +85,17 @@ xml::Node own_part(const StatusFile& file) {
         pty.prefix = "cloister";
         pty.set("chardev", chardev).set("path", path);
     }
+    if (file.settings.file.empty()) return own;
+    auto& settings = own.add("settings");
+    settings.ns = our_ns;
+    settings.prefix = "cloister";
+    settings.set("file", file.settings.file);
+    for (const auto& saved : file.settings.keys) {
+        auto& key = settings.add("key");
+        key.ns = our_ns;
+        key.prefix = "cloister";
+        key.set("name", saved.name).set("value", saved.value).set("line", std::to_string(saved.line));
+    }
     return own;
 }
 
@@ -110,6 +121,14 @@ void read_own_part(const xml::Node& own, StatusFile& out) {
     out.reserved.vsock_cids = numbers<std::uint32_t>(own.attribute("vsock-cids"));
     if (const auto* mcs = own.attribute("mcs")) out.reserved.mcs = *mcs;
     out.reserved.random = bytes_of(own.attribute("random"));
+    for (const auto& part : own.children) {
+        if (const auto* path = part.attribute("file"); path && part.name == "settings")
+            out.settings.file = *path;
+        if (part.name != "settings") continue;
+        for (const auto& key : part.children)
+            if (const auto *name = key.attribute("name"), *value = key.attribute("value"); name && value)
+                out.settings.keys.push_back({*name, *value, number<int>(key.attribute("line")).value_or(0)});
+    }
     for (const auto& pty : own.children)
         if (const auto *chardev = pty.attribute("chardev"), *path = pty.attribute("path"); chardev && path)
             out.ptys[*chardev] = *path;

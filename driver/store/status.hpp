@@ -4,6 +4,7 @@
 #pragma once
 
 #include "conf/base/result.hpp"
+#include "conf/settings/saved.hpp"
 #include "driver/facts/reserved.hpp"
 #include "driver/state.hpp"
 #include "security/op.hpp"
@@ -27,6 +28,7 @@ struct StatusFile {
     bool fake_reboot = false;
     std::string state_dir{}, channel_dir{};
     Reserved reserved{};                       ///< with the id
+    SavedSettings settings{};                  ///< of qemu.conf when it was started
     std::map<std::string, std::string> ptys{}; ///< chardev -> /dev/pts/N
     bool start_paused = false, starting = false;
     std::string domain_xml{}; ///< the live domain with everything, passwords too

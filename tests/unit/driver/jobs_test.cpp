@@ -62,6 +62,22 @@ TEST(Jobs, SayWhoHoldsTheDomainWhenPatienceEnds) {
     EXPECT_EQ(world.refused[0].message, "cannot acquire state change lock (held by virDomainSave)");
 }
 
+TEST(Jobs, BeyondTheLimitAreRefusedAtOnceAndNamed) {
+    World world;
+    world.jobs.limit(2);
+    for (const char name : {'a', 'b', 'c'}) asio::co_spawn(world.io, job(&world, name), asio::detached);
+    world.io.run();
+    EXPECT_EQ(world.order, "aabb");
+    ASSERT_EQ(world.refused.size(), 1u);
+    EXPECT_EQ(world.refused[0].code, Code::operation_failed);
+    EXPECT_EQ(world.refused[0].message,
+              "cannot acquire state change lock (held by job-a) due to max_queued limit");
+    asio::co_spawn(world.io, job(&world, 'd'), asio::detached);
+    world.io.restart();
+    world.io.run();
+    EXPECT_EQ(world.order, "aabbdd") << "who has left makes room";
+}
+
 TEST(Jobs, InterruptRefusesThoseWhoWaitAndNobodyElse) {
     World world;
     for (const char name : {'a', 'b', 'c'}) asio::co_spawn(world.io, job(&world, name), asio::detached);

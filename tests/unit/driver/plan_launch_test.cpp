@@ -1,3 +1,4 @@
+#include "conf/settings/read.hpp"
 #include "driver/plan/confinement.hpp"
 #include "driver/plan/native.hpp"
 #include "driver/plan/passthrough.hpp"
@@ -169,6 +170,87 @@ TEST(Confinement, NamesTheLineOfEachRelaxation) {
     EXPECT_FALSE(plan.confinement.own_seccomp);
     EXPECT_EQ(plan.confinement.relaxations,
               std::vector<std::string>{"no syscall is denied to QEMU: qemu.conf line 12: seccomp_sandbox"});
+}
+
+TEST(Confinement, IsWeakerByEachLineOfQemuConfThatMakesItSo) {
+    const auto relaxed_by = [](std::string_view text, std::optional<std::string> selinux = {}) {
+        PlanWorld world;
+        std::vector<std::string> warnings;
+        world.conf = read_qemu_conf(text, "qemu.conf", warnings).value();
+        world.facts.selinux = std::move(selinux);
+        const auto plan = planned(guest("pc", ""), world);
+        EXPECT_EQ(plan.taints.empty(), plan.confinement.relaxations.empty());
+        return plan.confinement.relaxations;
+    };
+    using Lines = std::vector<std::string>;
+    EXPECT_EQ(relaxed_by(""), Lines{});
+    EXPECT_EQ(relaxed_by("namespaces = []"),
+              Lines{"QEMU sees the whole /dev of the host: qemu.conf line 1: namespaces"});
+    EXPECT_EQ(relaxed_by("\nseccomp_sandbox = 0"),
+              Lines{"no syscall is denied to QEMU: qemu.conf line 2: seccomp_sandbox"});
+    EXPECT_EQ(relaxed_by("cgroup_controllers = [ 'cpu' ]"),
+              Lines{"no device list stands between QEMU and the devices of the host: qemu.conf line 1: "
+                    "cgroup_controllers"});
+    EXPECT_EQ(relaxed_by("cgroup_device_acl = [ '/dev/null', '/dev/fuse' ]"),
+              Lines{"every guest may use /dev/fuse: qemu.conf line 1: cgroup_device_acl"});
+    EXPECT_EQ(relaxed_by("dynamic_ownership = 0"),
+              Lines{"owners of files are left alone: qemu.conf line 1: dynamic_ownership"});
+    EXPECT_EQ(relaxed_by("max_core = 1"), Lines{"QEMU may leave core files: qemu.conf line 1: max_core"});
+    EXPECT_EQ(relaxed_by("security_driver = []"),
+              Lines{"QEMU keeps the identity of the daemon, and no owner is changed: qemu.conf line 1: "
+                    "security_driver = []"});
+    EXPECT_EQ(relaxed_by("security_driver = 'none'"), Lines{}) << "there is no SELinux to do without";
+    EXPECT_EQ(
+        relaxed_by("security_driver = 'none'", "enforcing"),
+        Lines{"SELinux does not confine a guest whose definition does not ask for it: qemu.conf line 1: "
+              "security_driver"});
+    EXPECT_EQ(
+        relaxed_by("security_default_confined = 0", "enforcing"),
+        Lines{"SELinux does not confine a guest whose definition does not ask for it: qemu.conf line 1: "
+              "security_default_confined"});
+}
+
+TEST(Confinement, RunsAsRootOnlyWithATaintAndTheLine) {
+    PlanWorld world;
+    std::vector<std::string> warnings;
+    world.conf = read_qemu_conf("group = 'root'\nuser = 'root'", "qemu.conf", warnings).value();
+    world.facts.emulator_ids = Ids{.uid = 0, .gid = 0, .groups = {0}};
+    const auto plan = planned(guest("pc", ""), world);
+    EXPECT_EQ(plan.taints, std::vector<std::string>{"high-privileges"});
+    EXPECT_EQ(plan.confinement.relaxations,
+              std::vector<std::string>{"QEMU runs as root: qemu.conf line 2: user"});
+    world.facts.emulator_ids = Ids{.uid = 64055, .gid = 0, .groups = {0}};
+    EXPECT_EQ(planned(guest("pc", ""), world).confinement.relaxations,
+              std::vector<std::string>{"QEMU runs in the group of root: qemu.conf line 1: group"});
+}
+
+TEST(Hostdev, BehindASwitchWithoutAcsIsRefusedUnlessQemuConfAllowsIt) {
+    PlanWorld world;
+    world.facts.not_kept_apart = {"0000:06:12.5"};
+    const auto text = guest("q35", "<hostdev mode='subsystem' type='pci' managed='no'><source><address "
+                                   "domain='0' bus='6' slot='0x12' function='5'/></source></hostdev>");
+    EXPECT_NE(refusal(text, world).find("the PCI device 0000:06:12.5 is behind a switch that lacks ACS"),
+              std::string::npos)
+        << refusal(text, world);
+    world.conf.relaxed_acs_check = true;
+    EXPECT_EQ(planned(text, world).confinement.relaxations,
+              std::vector<std::string>{"PCI devices that reach each other without passing the IOMMU may be "
+                                       "assigned: qemu.conf relaxed_acs_check"});
+}
+
+TEST(Firmware, OfQemuConfCountsOnlyWithoutDescriptors) {
+    PlanWorld world;
+    world.conf.nvram = {"/fw/CODE.fd:/fw/VARS.fd"};
+    auto text = guest("q35", "");
+    text.insert(text.find("</os>"), "<loader readonly='yes' type='pflash'>/fw/CODE.fd</loader>");
+    const auto has_template = [&] {
+        const auto plan = planned(text, world);
+        return std::ranges::any_of(plan.files, [](const MadeFile& f) { return f.copy_of == "/fw/VARS.fd"; });
+    };
+    world.facts.firmware.clear();
+    EXPECT_TRUE(has_template());
+    world.facts.firmware = {Firmware{.descriptor = "/usr/share/qemu/firmware/x.json"}};
+    EXPECT_FALSE(has_template());
 }
 
 TEST(Confinement, GivesMachinesNamesWithoutOddCharacters) {

@@ -112,24 +112,25 @@ TEST(Store, AForeignJournalIsNotGuessedAt) {
 }
 
 TEST(Store, AStatusFileReadsBack) {
-    const store::StatusFile file{.status = PausedReason::user,
-                                 .process = {.pid = 42, .start_time = 99, .boot_id = "boot"},
-                                 .monitor = "/run/m.sock",
-                                 .taints = {"custom-argv"},
-                                 .vcpus = {{0, 43}, {1, 44}},
-                                 .device_aliases = {"net0"},
-                                 .fake_reboot = true,
-                                 .state_dir = "/var/lib/s",
-                                 .channel_dir = "/var/lib/c",
-                                 .reserved = {.id = 3,
-                                              .taps = {"vnet0", "vnet1"},
-                                              .display_ports = {5900},
-                                              .mcs = "c1,c2",
-                                              .random = {1, 255}},
-                                 .ptys = {{"charserial0", "/dev/pts/4"}},
-                                 .start_paused = true,
-                                 .domain_xml =
-                                     "<domain type='qemu' id='3'>\n  <name>a &amp; b</name>\n</domain>\n"};
+    const store::StatusFile file{
+        .status = PausedReason::user,
+        .process = {.pid = 42, .start_time = 99, .boot_id = "boot"},
+        .monitor = "/run/m.sock",
+        .taints = {"custom-argv"},
+        .vcpus = {{0, 43}, {1, 44}},
+        .device_aliases = {"net0"},
+        .fake_reboot = true,
+        .state_dir = "/var/lib/s",
+        .channel_dir = "/var/lib/c",
+        .reserved = {.id = 3,
+                     .taps = {"vnet0", "vnet1"},
+                     .display_ports = {5900},
+                     .mcs = "c1,c2",
+                     .random = {1, 255}},
+        .settings = {.file = "/etc/qemu.conf", .keys = {{"user", "\"a\"", 3}, {"namespaces", "[ ]", 0}}},
+        .ptys = {{"charserial0", "/dev/pts/4"}},
+        .start_paused = true,
+        .domain_xml = "<domain type='qemu' id='3'>\n  <name>a &amp; b</name>\n</domain>\n"};
     EXPECT_EQ(store::parsed_status(store::printed(file).value()).value(), file);
 }
 

@@ -111,15 +111,15 @@ TEST(Verify, ShowsNoValuesOfTheEnvironment) {
 TEST(Report, IsPrintedAsATableAndAsJson) {
     const Report report{.items = {{Layer::dac, "uid", "5", "0", false, "qemu.conf user"},
                                   {Layer::none, "umask", "2", "2", true, ""}},
-                        .notes = {"namespaces = [] (qemu.conf line 3)"}};
+                        .relaxations = {"namespaces = [] (qemu.conf line 3)"}};
     EXPECT_FALSE(report.ok());
     EXPECT_EQ(printed(report), "    layer    item   planned  found  because\n"
                                "BAD dac      uid    5        0      qemu.conf user\n"
                                " ok process  umask  2        2      \n"
-                               "note: namespaces = [] (qemu.conf line 3)\n");
+                               "relaxed: namespaces = [] (qemu.conf line 3)\n");
     EXPECT_EQ(
         boost::json::serialize(to_json(Report{.items = {report.items[1]}})),
-        R"({"ok":true,"items":[{"layer":"process","item":"umask","planned":"2","found":"2","ok":true,"why":""}],"notes":[]})");
+        R"({"ok":true,"items":[{"layer":"process","item":"umask","planned":"2","found":"2","ok":true,"why":""}],"relaxations":[],"notes":[]})");
 }
 
 } // namespace

@@ -34,6 +34,16 @@ TEST(Keyfile, SeparatesStatementsByLinesAndSemicolons) {
     EXPECT_EQ(entries[2].line, 3);
 }
 
+TEST(Keyfile, EndsALineWithEitherSignOrBoth) {
+    const auto entries = keyfile::read("# c\ra=1\r\nb=2 # d\rc=3", "f").value();
+    ASSERT_EQ(entries.size(), 3u);
+    EXPECT_EQ(entries[0].line, 2);
+    EXPECT_EQ(entries[1].line, 3);
+    EXPECT_EQ(entries[2].line, 4);
+    EXPECT_EQ(refusal("a = 'x\r'"), "f:1: unterminated string");
+    EXPECT_EQ(refusal("a = \"\"\"x\r\ny\rz\"\"\"\nb"), "f:4: expecting an assignment");
+}
+
 TEST(Keyfile, KeepsTheFirstOfARepeatedName) {
     const auto entries = keyfile::read("a=1\na=2", "f").value();
     EXPECT_EQ(keyfile::find(entries, "a")->line, 1);
