@@ -61,6 +61,7 @@ struct Running {
     bool saving = false, save_again = false; ///< of the status file
     bool exited = false;                     ///< QEMU is gone; what it had is being given back
     bool stopping = false;                   ///< being torn down: nothing new may begin
+    bool agent_busy = false;                 ///< somebody talks with the guest agent
     Status paused_because{PausedReason::unknown};
     Status running_because{RunningReason::unpaused};
     std::optional<Status> off_because{}; ///< prepared by who ends the guest; otherwise how QEMU ended decides
@@ -83,8 +84,9 @@ struct Guest : std::enable_shared_from_this<Guest> {
     std::shared_ptr<const Domain> live{};
     bool persistent = false;
     bool autostart = false;
-    bool updated = false; ///< virDomainIsUpdated: the definition was changed while the guest ran
-    bool removed = false; ///< no longer in the registry
+    bool updated = false;   ///< virDomainIsUpdated: the definition was changed while the guest ran
+    bool removed = false;   ///< no longer in the registry
+    int agent_timeout = -2; ///< seconds, of guest agent calls; -2: as long as it takes
     Status status{ShutoffReason::unknown};
     std::chrono::steady_clock::time_point since{}; ///< of `status`
     std::vector<std::string> taints{};             ///< libvirt's flags, of this run

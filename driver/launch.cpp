@@ -3,6 +3,7 @@
 #include "conf/base/tr.hpp"
 #include "conf/domain/devices.hpp"
 #include "conf/domain/domain_xml.hpp"
+#include "driver/agent.hpp"
 #include "driver/caps/qemu_caps.hpp"
 #include "driver/domain_log.hpp"
 #include "driver/facts/host_facts.hpp"
@@ -227,13 +228,6 @@ Result<> check_confined(const Result<Report>& report) {
     for (const auto& item : report->items)
         if (!item.ok) refusal.error().layer = item.layer;
     return refusal;
-}
-
-bool has_agent_channel(const Domain& domain) {
-    for (const auto* channel : devices_of<Channel>(domain))
-        if (const auto* port = channel->target ? std::get_if<VirtioChannel>(&channel->target->kind) : nullptr)
-            if (port->name == "org.qemu.guest_agent.0") return true;
-    return false;
 }
 
 Task<Result<>> connect_monitor(Driver* driver, std::shared_ptr<Guest> guest) {

@@ -63,7 +63,9 @@ Step paused(const Situation& now, const Status& because) {
 }
 
 Step resumed(const Situation& now) {
-    if (now.starting || now.status.state != State::paused) return stay(now);
+    // QEMU lets a guest that crashed go on, when somebody says so.
+    if (now.starting || (now.status.state != State::paused && now.status.state != State::crashed))
+        return stay(now);
     const auto from_snapshot = now.running_because == Status{RunningReason::from_snapshot};
     return {.status = now.running_because,
             .notes = {{Life::resumed, from_snapshot ? Resumed::from_snapshot : Resumed::unpaused}},
@@ -71,7 +73,10 @@ Step resumed(const Situation& now) {
 }
 
 Step shut_down(const Situation& now, ShutDown how) {
-    if (now.status.state == State::shutoff || now.status.state == State::shutdown) return stay(now);
+    // A crashed guest that is being ended has not been shut down.
+    if (now.status.state == State::shutoff || now.status.state == State::shutdown ||
+        now.status.state == State::crashed)
+        return stay(now);
     const bool restart = now.fake_reboot || now.on_poweroff == Want::restart;
     // A signal from the host means "end", whatever the definition says of power-offs.
     if (restart && how != ShutDown::host && !now.destroying)
@@ -91,7 +96,9 @@ Step suspended_to(const Situation& now, int where) {
 
 Step panicked(const Situation& now) {
     if (now.status.state == State::shutoff) return stay(now);
-    Step next{.status = CrashedReason::panicked, .notes = {{Life::crashed, 0}}, .save_status = true};
+    Step next{.status = CrashedReason::panicked, .save_status = true};
+    if (now.status.state == State::running) next.notes.push_back({Life::suspended, Suspended::paused});
+    next.notes.push_back({Life::crashed, 0});
     switch (now.on_crash) {
     case Want::destroy:
     case Want::coredump_destroy: next.kill = !now.destroying; break;
@@ -109,8 +116,8 @@ Step gone(const Situation& now) {
         return Step{.status = why, .notes = {{Life::stopped, detail}}, .release = true};
     };
     if (now.destroying) return off(ShutoffReason::destroyed, Stopped::destroyed);
-    if (now.shutdown_seen) return off(ShutoffReason::shutdown, Stopped::shutdown);
     if (now.status.state == State::crashed) return off(ShutoffReason::crashed, Stopped::crashed);
+    if (now.shutdown_seen) return off(ShutoffReason::shutdown, Stopped::shutdown);
     return off(ShutoffReason::crashed, Stopped::failed);
 }
 

@@ -89,16 +89,29 @@ Task<void> end_process(std::shared_ptr<Guest> guest, Graceful graceful) {
     signal(SIGKILL);
 }
 
+/// What QEMU does when the guest is reset: "reset" or "shutdown".
+Task<void> reset_means(std::shared_ptr<Monitor> monitor, std::string action) {
+    boost::json::object arguments{{"reboot", action}};
+    const auto done = co_await monitor->execute("set-action", std::move(arguments));
+    if (!done) log(LogLevel::warning, "telling QEMU what a reset means: " + full_text(done.error()));
+}
+
 /// What on_reboot and a reboot call come down to: the guest starts again in the same QEMU.
 Task<void> start_again(Driver* driver, std::shared_ptr<Guest> guest) {
     const auto run = guest->run;
     auto turn = co_await guest->jobs.turn("reboot");
     if (!turn || over(*guest, run) || !guest->running->monitor || guest->running->destroying) co_return;
     const auto monitor = guest->running->monitor;
+    // With on_reboot destroy QEMU takes every reset for the end, also ours.
+    const bool ends = guest->live && guest->live->on_reboot == LifecycleAction::destroy;
+    if (ends) co_await reset_means(monitor, "reset");
+    if (over(*guest, run)) co_return;
     auto reset = co_await monitor->execute("system_reset");
+    if (ends && !over(*guest, run)) co_await reset_means(monitor, "shutdown");
     if (over(*guest, run)) co_return;
     guest->running->shutdown_seen = guest->running->fake_reboot = false;
-    guest->running->running_because = RunningReason::booted;
+    guest->running->running_because =
+        guest->status.state == State::crashed ? RunningReason::crashed : RunningReason::booted;
     auto continued = reset ? co_await monitor->execute("cont") : std::move(reset);
     if (over(*guest, run)) co_return;
     if (!continued) {
@@ -107,7 +120,8 @@ Task<void> start_again(Driver* driver, std::shared_ptr<Guest> guest) {
         co_await end_process(guest, Graceful::no);
         co_return;
     }
-    if (guest->status.state == State::crashed) guest->become(RunningReason::crashed);
+    // RESUME may still be under way: then this is what it will find.
+    happened(*driver, guest, Happened::qmp_resume);
     save_status(*driver, guest);
 }
 

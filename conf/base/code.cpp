@@ -34,6 +34,7 @@ std::string_view prefix(Code code) {
     case Code::xml_invalid_schema: return "XML document failed to validate against schema: ";
     case Code::auth_unavailable: return "authentication unavailable: ";
     case Code::device_missing: return "device not found: ";
+    case Code::no_hostname: return "no hostname found: ";
     case Code::no_domain_checkpoint: return "Domain checkpoint not found: ";
     default: return "";
     }

@@ -67,6 +67,20 @@ std::map<std::string, BlockCounters> block_counters(const json::value& answer, c
     return out;
 }
 
+std::string io_status(const json::value& answer, const std::string& alias) {
+    const auto* list = answer.if_array();
+    if (!list) return {};
+    for (const auto& entry : *list) {
+        const auto* members = entry.if_object();
+        const auto* qdev = members ? members->if_contains("qdev") : nullptr;
+        const auto* status = members ? members->if_contains("io-status") : nullptr;
+        if (qdev && qdev->is_string() && status && status->is_string() &&
+            speaks_of(qdev->get_string(), alias))
+            return std::string(status->get_string());
+    }
+    return {};
+}
+
 std::map<std::string, std::uint64_t> node_sizes(const json::value& answer) {
     std::map<std::string, std::uint64_t> out;
     const auto* list = answer.if_array();

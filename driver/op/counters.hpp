@@ -25,6 +25,10 @@ std::map<std::string, BlockCounters> block_counters(const boost::json::value& an
 /// query-named-block-nodes: the size of the guest's disk, by node name.
 std::map<std::string, std::uint64_t> node_sizes(const boost::json::value& answer);
 
+/// query-block: the "io-status" of the disk with that alias: "ok", "failed", "nospace"; empty when it has
+/// none.
+std::string io_status(const boost::json::value& answer, const std::string& alias);
+
 /// Of one interface, as the guest sees it: what it received and sent.
 struct NetCounters {
     std::uint64_t rx_bytes = 0, rx_packets = 0, rx_errs = 0, rx_drop = 0;

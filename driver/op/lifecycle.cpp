@@ -2,6 +2,7 @@
 
 #include "conf/base/tr.hpp"
 #include "conf/domain/domain.hpp"
+#include "driver/agent.hpp"
 #include "driver/define.hpp"
 #include "driver/launch.hpp"
 #include "driver/offload.hpp"
@@ -43,6 +44,17 @@ void drop_if_new(Driver& driver, const GuestPointer& guest) {
     driver.registry().remove(*guest);
 }
 
+/// Through the guest agent. One that does as it is told may be gone before it answers.
+Task<Result<>> ask_to_end(GuestPointer guest, bool reboot) {
+    CO_CHECK(need_agent(*guest));
+    const auto run = guest->run;
+    boost::json::object how{{"mode", reboot ? "reboot" : "powerdown"}};
+    auto answer = co_await ask_agent(guest, "guest-shutdown", std::move(how), AgentPatience{-1});
+    const bool ending = guest->run != run || !guest->running || guest->running->shutdown_seen;
+    if (answer || ending || answer.error().code == Code::agent_unresponsive) co_return Result<>{};
+    co_return std::unexpected(std::move(answer).error());
+}
+
 Task<Result<>> shut_down(Call call, call::DomainHandle domain, std::uint32_t flags, bool reboot) {
     CO_CHECK(check_flags(flags, shutdown_acpi | shutdown_agent,
                          reboot ? "qemuDomainReboot" : "qemuDomainShutdownFlags"));
@@ -50,8 +62,7 @@ Task<Result<>> shut_down(Call call, call::DomainHandle domain, std::uint32_t fla
     if (!guest->active())
         co_return refuse(Code::operation_invalid, tr("domain is not running"),
                          reboot ? ErrorDomain::domain : ErrorDomain::qemu);
-    if ((flags & shutdown_agent) && !(flags & shutdown_acpi))
-        co_return refuse(Code::argument_unsupported, tr("QEMU guest agent is not configured"));
+    if ((flags & shutdown_agent) && !(flags & shutdown_acpi)) co_return co_await ask_to_end(guest, reboot);
     CO_TRY(turn, co_await change(guest, reboot ? "virDomainReboot" : "virDomainShutdownFlags"));
     CO_TRY(monitor, need_monitor(*guest));
     if (!reboot && guest->status.state != State::running)

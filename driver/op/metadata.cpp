@@ -40,7 +40,10 @@ struct Change {
 };
 
 Result<> set_element(Domain& domain, const Change& change) {
-    if (!domain.metadata) domain.metadata = xml::Node{.name = "metadata"};
+    if (!domain.metadata) {
+        if (!change.text) return {}; // nothing to remove
+        domain.metadata = xml::Node{.name = "metadata"};
+    }
     auto& children = domain.metadata->children;
     if (const auto old = of_namespace(*domain.metadata, change.uri); old != children.end())
         children.erase(old);
@@ -52,7 +55,6 @@ Result<> set_element(Domain& domain, const Change& change) {
         node.declarations.push_back({.name = change.key, .value = change.uri});
         children.push_back(std::move(node));
     }
-    if (children.empty()) domain.metadata.reset();
     return {};
 }
 

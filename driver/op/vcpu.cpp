@@ -2,6 +2,7 @@
 
 #include "conf/base/tr.hpp"
 #include "conf/domain/devices.hpp"
+#include "driver/agent.hpp"
 #include "driver/caps/qemu_caps.hpp"
 #include "driver/define.hpp"
 #include "driver/op/find.hpp"
@@ -174,14 +175,22 @@ Task<Result<>> plug(GuestPointer guest, std::uint32_t wanted) {
     co_return Result<>{};
 }
 
+/// Counting CPUs is left to the calls that name them.
+Result<> not_through_agent(const Guest& guest) {
+    TRY(need_running(guest));
+    TRY(need_agent(guest));
+    return refuse(Code::operation_unsupported,
+                  tr("virtual CPUs are counted by QEMU only: ask the guest agent which are online "
+                     "(virDomainGetGuestVcpus, virDomainSetGuestVcpus)"));
+}
+
 Task<Result<>> set_vcpus(Call call, call::DomainHandle handle, std::uint32_t count, std::uint32_t flags) {
     CO_CHECK(check_flags(flags, affect_live | affect_config | maximum | from_guest | hotpluggable,
                          "qemuDomainSetVcpusFlags"));
     CO_TRY(guest, find(call, handle));
     CO_TRY(turn, co_await change(guest, "virDomainSetVcpusFlags"));
     CO_TRY(where, affect(*guest, flags));
-    if (flags & from_guest)
-        co_return refuse(Code::argument_unsupported, tr("QEMU guest agent is not configured"));
+    if (flags & from_guest) co_return not_through_agent(*guest);
     if (count == 0) co_return refuse(Code::invalid_arg, tr("invalid number of vCPUs: 0"));
     auto next = *guest->definition;
     if (!next.vcpu) next.vcpu.emplace();
@@ -237,8 +246,9 @@ Task<Result<DomainGetVcpusFlags::Out>> DomainGetVcpusFlags::run(Call call, In in
     CO_CHECK(
         check_flags(in.flags, affect_live | affect_config | maximum | from_guest, "qemuDomainGetVcpusFlags"));
     CO_TRY(guest, find(call, in.dom));
-    if (in.flags & from_guest)
-        co_return refuse(Code::argument_unsupported, tr("QEMU guest agent is not configured"));
+    if (in.flags & from_guest) {
+        CO_CHECK(not_through_agent(*guest));
+    }
     CO_TRY(where, affect(*guest, in.flags));
     const auto& domain = where.live ? *guest->current() : *guest->definition;
     co_return Out{static_cast<std::int32_t>(in.flags & maximum ? most(domain) : plugged(domain))};

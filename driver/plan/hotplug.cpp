@@ -2,6 +2,7 @@
 
 #include "conf/base/overload.hpp"
 #include "conf/base/tr.hpp"
+#include "conf/domain/defaults.hpp"
 #include "conf/domain/devices.hpp"
 #include "driver/device/device.hpp"
 #include "driver/device/disk_rules.hpp"
@@ -56,8 +57,9 @@ Result<> check_attach(const Device& device, const Domain& domain) {
             unsupported(tr("live attach of device '{0}' is not supported", kind_text(device))));
     if (const auto* disk = std::get_if<Disk>(&device)) {
         const auto dev = disk->target.dev.value_or("");
-        if (disk_by_target(domain, disk->target.dev))
-            return fail(Code::operation_invalid, tr("target {0} already exists", dev));
+        if (const auto* other = disk_by_target(domain, disk->target.dev))
+            return fail(Code::xml, tr("target '{0}' duplicated for disk sources '{1}' and '{2}'", dev,
+                                      source_text(*other), source_text(*disk)));
         const auto bus = disk->target.bus ? disk->target.bus : bus_of_target(dev);
         if (bus && *bus != DiskBus::virtio && *bus != DiskBus::scsi && *bus != DiskBus::usb)
             return std::unexpected(
@@ -282,6 +284,12 @@ Result<HotPlan> attach_device(const Domain& live, Device device, const HotContex
         auto& added = out.after.devices.list[i];
         if (alias_of(added).empty()) assign_alias(added, out.after); // a controller that the device needs
         append(all, TRY(planned(added, out.after, context)));
+    }
+    // A disk stands with those of its bus, as it would have from the start.
+    if (auto* disk = std::get_if<Disk>(&out.after.devices.list.back())) {
+        auto last = std::move(*disk);
+        out.after.devices.list.pop_back();
+        insert_disk(out.after.devices.list, std::move(last));
     }
     out.steps = TRY(hot_steps(all));
     all.items.clear();

@@ -153,6 +153,8 @@ Result<> add_clock(DevicePlan& out, const PlanContext& context) {
 
 void add_power(DevicePlan& out, const Domain& domain) {
     out.items.push_back({"no-shutdown", {}, "the daemon decides"});
+    if (domain.on_reboot == LifecycleAction::destroy) // QEMU says SHUTDOWN when the guest resets itself
+        out.monitor_commands.emplace_back("set-action", boost::json::object{{"reboot", "shutdown"}});
     if (!domain.features || !domain.features->acpi) out.items.push_back({"no-acpi", {}, "no features acpi"});
     if (!domain.pm) return;
     const auto add = [&](const std::optional<SleepState>& state, std::string_view which) {

@@ -71,7 +71,8 @@ def main():
         tap.check(owner_now("b.raw") != owner["b.raw"], "its image belongs to the QEMU user", owner_now("b.raw"))
         wait_for(lambda: (libvirt.VIR_DOMAIN_EVENT_ID_DEVICE_ADDED, "virtio-disk1") in seen, 10, "DEVICE_ADDED")
         tap.check(error_of(domain.attachDeviceFlags, disk_xml(files["b.raw"], "vdb", "virtio"), LIVE) ==
-                  (libvirt.VIR_ERR_OPERATION_INVALID, "Requested operation is not valid: target vdb already exists"), "twice is refused")
+                  (libvirt.VIR_ERR_XML_ERROR, f"XML error: target 'vdb' duplicated for disk sources '{files['b.raw']}' and '{files['b.raw']}'"),
+                  "twice is refused")
         domain.attachDeviceFlags(disk_xml(files["u.raw"], "sdb", "usb"), LIVE | CONFIG)
         tap.check("sdb" in domain.XMLDesc() and "sdb" in domain.XMLDesc(libvirt.VIR_DOMAIN_XML_INACTIVE), "live and stored at once")
         domain.detachDeviceFlags(disk_xml(files["u.raw"], "sdb", "usb"), LIVE | CONFIG)

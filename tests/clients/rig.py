@@ -89,8 +89,9 @@ def answers(path):
 class Rig:
     """`with Rig(build) as rig:` rig.stock and rig.ours are libvirt URIs."""
 
-    def __init__(self, build, qemu_conf="", stock=True):
+    def __init__(self, build, qemu_conf="", stock=True, daemon_conf=""):
         self.build, self.qemu_conf, self.with_stock = pathlib.Path(build).resolve(), qemu_conf, stock
+        self.daemon_conf = daemon_conf
         self.root = pathlib.Path(tempfile.mkdtemp(prefix="cloister-clients-"))
         self.root.chmod(0o755)
         self.children = []
@@ -132,8 +133,9 @@ class Rig:
     def _start_ours(self):
         (self.root / "ours").mkdir(mode=0o755)
         (self.root / "ours-qemu.conf").write_text(self.qemu_conf)
+        (self.root / "ours-daemon.conf").write_text(self.daemon_conf)
         self.daemon = self._spawn("cloisterd", [
-            str(self.build / "daemon/cloisterd"), "--qemu-conf", str(self.root / "ours-qemu.conf"), "--state-root",
+            str(self.build / "daemon/cloisterd"), "--config", str(self.root / "ours-daemon.conf"), "--qemu-conf", str(self.root / "ours-qemu.conf"), "--state-root",
             str(self.root / "ours"), "--socket-dir", str(self.root / "ours")])
         wait_for(lambda: answers(self.root / "ours/cloister-sock") or self.daemon.poll() is not None, 20, "cloisterd's socket")
         if self.daemon.poll() is not None:

@@ -41,6 +41,8 @@ FILES = {
     "nodisk.xml": "<domain type='qemu'><name>nodisk</name><uuid>6a2d5ac0-6f3b-4d8a-9a3e-7c1f2b9d4e02</uuid><memory>65536</memory><os><type>hvm</type></os><devices><disk type='file'><source file='/nonexistent/x.img'/><target dev='vda'/></disk></devices></domain>",
     "t.xml": "<domain type='qemu'><name>transient</name><uuid>6a2d5ac0-6f3b-4d8a-9a3e-7c1f2b9d4e03</uuid><memory>65536</memory><os><type>hvm</type></os></domain>",
     "pass.xml": "<domain type='qemu' xmlns:qemu='http://libvirt.org/schemas/domain/qemu/1.0'><name>pass</name><uuid>6a2d5ac0-6f3b-4d8a-9a3e-7c1f2b9d4e04</uuid><memory>65536</memory><os><type>hvm</type></os><qemu:commandline><qemu:arg value='-fw_cfg'/><qemu:arg value='name=opt/x,string=y'/><qemu:env name='A' value='1'/><qemu:env name='B'/></qemu:commandline></domain>",
+    "tuned.xml": "<domain type='qemu'><name>tuned</name><uuid>6a2d5ac0-6f3b-4d8a-9a3e-7c1f2b9d4e05</uuid><memory>65536</memory><vcpu>2</vcpu><iothreads>2</iothreads><blkiotune><weight>300</weight></blkiotune><memtune><hard_limit unit='KiB'>1048576</hard_limit><soft_limit unit='KiB'>131072</soft_limit></memtune><cputune><shares>2048</shares><period>100000</period><quota>50000</quota><emulator_period>200000</emulator_period><emulator_quota>60000</emulator_quota><iothreadpin iothread='2' cpuset='0'/></cputune><numatune><memory mode='preferred' nodeset='0'/></numatune><os><type>hvm</type></os><devices><disk type='file'><source file='DISKS/b.raw'/><target dev='vda'/><iotune><read_bytes_sec>1000000</read_bytes_sec><write_iops_sec>200</write_iops_sec><group_name>g1</group_name></iotune></disk><interface type='user'><mac address='52:54:00:11:22:55'/><bandwidth><inbound average='1000' peak='5000' burst='1024'/><outbound average='128'/></bandwidth></interface></devices></domain>",
+    "threads.xml": "<domain type='qemu'><name>threads</name><uuid>6a2d5ac0-6f3b-4d8a-9a3e-7c1f2b9d4e06</uuid><memory>65536</memory><iothreads>2</iothreads><os><type>hvm</type></os><devices><disk type='file'><source file='DISKS/b.raw'/><target dev='vda'/><iotune><total_iops_sec>77</total_iops_sec></iotune></disk></devices></domain>",
     "nic.xml": "<interface type='user'><mac address='52:54:00:11:22:44'/><model type='virtio'/></interface>",
     "disk2.xml": "<disk type='file' device='disk'><driver name='qemu' type='raw'/><source file='DISKS/b.raw'/><target dev='vdb' bus='virtio'/></disk>",
     "nodisk2.xml": "<disk type='file' device='disk'><source file='/nonexistent/y'/><target dev='vdc' bus='virtio'/></disk>",
@@ -118,14 +120,44 @@ domdisplay g
 screenshot g
 domjobinfo g
 domcontrol g
-domhostname g
 dommemstat g
 domblkinfo g vda
 domblkinfo g vdz
 domblkstat g vda
 domifstat g vnet0
 domblkerror g
+domhostname g
+domhostname g --source agent
+domhostname g --source lease
 domtime g
+domtime g --now
+guestinfo g
+guestvcpus g
+domfsinfo g
+domfsfreeze g
+domfsthaw g
+domfstrim g
+domifaddr g
+domifaddr g --source agent
+set-user-password g root x
+get-user-sshkeys g root
+set-user-sshkeys g root --reset
+dompmsuspend g mem
+qemu-agent-command g {{"execute":"guest-ping"}}
+guest-agent-timeout g --timeout 5
+guest-agent-timeout g --timeout -9
+shutdown g --mode agent
+reboot g --mode agent
+blkiotune g
+memtune g
+schedinfo g
+numatune g
+blkdeviotune g vda
+blkdeviotune g nosuch
+iothreadinfo g
+perf g
+domiftune g 52:54:00:11:22:33
+domiftune g 52:54:00:11:22:99
 snapshot-list g
 checkpoint-list g
 managedsave-remove g
@@ -161,6 +193,41 @@ domcontrol g
 domjobinfo g
 domblkinfo g vda
 domblkerror g
+blkiotune g
+memtune g
+schedinfo g
+numatune g
+blkdeviotune g vda
+blkdeviotune g nosuch
+iothreadinfo g
+perf g
+blkiotune g --live
+memtune g --config
+domiftune g 52:54:00:11:22:33
+domiftune g 52:54:00:11:22:99
+domhostname g
+domhostname g --source agent
+domhostname g --source lease
+domtime g
+domtime g --now
+guestinfo g
+guestvcpus g
+domfsinfo g
+domfsfreeze g
+domfsthaw g
+domfstrim g
+domifaddr g
+domifaddr g --source agent
+set-user-password g root x
+get-user-sshkeys g root
+set-user-sshkeys g root --reset
+dompmsuspend g mem
+qemu-agent-command g {{"execute":"guest-ping"}}
+guest-agent-timeout g --timeout 5
+guest-agent-timeout g --timeout -9
+shutdown g --mode agent
+reboot g --mode agent
+setvcpus g 1 --guest
 suspend g
 domstate --reason g
 suspend g
@@ -221,9 +288,53 @@ define {f}/pass.xml
 dumpxml pass
 start pass
 dominfo pass
+domhostname pass
+domhostname pass --source agent
+domhostname pass --source lease
+domtime pass
+domtime pass --now
+guestinfo pass
+guestvcpus pass
+domfsinfo pass
+domfsfreeze pass
+domfsthaw pass
+domfstrim pass
+domifaddr pass
+domifaddr pass --source agent
+set-user-password pass root x
+get-user-sshkeys pass root
+set-user-sshkeys pass root --reset
+dompmsuspend pass mem
+qemu-agent-command pass {{"execute":"guest-ping"}}
+guest-agent-timeout pass --timeout 5
+guest-agent-timeout pass --timeout -9
+shutdown pass --mode agent
+reboot pass --mode agent
 dumpxml pass --inactive
 destroy pass
 undefine pass
+define {f}/tuned.xml
+blkiotune tuned
+memtune tuned
+schedinfo tuned
+numatune tuned
+blkdeviotune tuned vda
+blkdeviotune tuned nosuch
+iothreadinfo tuned
+perf tuned
+blkiotune tuned --live
+blkiotune tuned --config
+schedinfo tuned --live
+domiftune tuned 52:54:00:11:22:55
+undefine tuned
+define {f}/threads.xml
+start threads
+iothreadinfo threads
+iothreadinfo threads --config
+blkdeviotune threads vda
+blkdeviotune threads vda --config
+destroy threads
+undefine threads
 sysinfo
 domcapabilities --virttype qemu --machine nonsense
 domcapabilities --arch nonsense

@@ -103,8 +103,10 @@ TEST(Hotplug, RefusesATargetThatIsThere) {
         Running::read<Disk>("<disk type='file'><source file='/b'/><target dev='vda' bus='virtio'/></disk>"),
         vm.context());
     ASSERT_FALSE(plan);
-    EXPECT_EQ(plan.error().code, Code::operation_invalid);
-    EXPECT_EQ(plan.error().message, "target vda already exists");
+    EXPECT_EQ(plan.error().code, Code::xml);
+    EXPECT_TRUE(plan.error().message.starts_with("target 'vda' duplicated for disk sources '"))
+        << plan.error().message;
+    EXPECT_TRUE(plan.error().message.ends_with("' and '/b'")) << plan.error().message;
 }
 
 TEST(Hotplug, RefusesABusThatCannotGrow) {

@@ -103,9 +103,26 @@ TEST(State, APanicDoesWhatOnCrashSays) {
     };
     EXPECT_TRUE(after(Want::destroy).kill);
     EXPECT_TRUE(after(Want::restart).reset_and_continue);
-    EXPECT_EQ(after(Want::preserve), (Step{.status = CrashedReason::panicked,
-                                           .notes = {LifeNote{Life::crashed, 0}},
-                                           .save_status = true}));
+    EXPECT_EQ(after(Want::preserve),
+              (Step{.status = CrashedReason::panicked,
+                    .notes = {LifeNote{Life::suspended, Suspended::paused}, LifeNote{Life::crashed, 0}},
+                    .save_status = true}));
+}
+
+TEST(State, ACrashedGuestEndsAsCrashedWhateverQemuSaysOfTheSignal) {
+    const Situation crashed{.status = CrashedReason::panicked, .shutdown_seen = true};
+    EXPECT_EQ(step(crashed, Happened::qmp_shutdown_by_host), (Step{.status = CrashedReason::panicked}));
+    EXPECT_EQ(step(crashed, Happened::process_gone),
+              (Step{.status = ShutoffReason::crashed,
+                    .notes = {LifeNote{Life::stopped, Stopped::crashed}},
+                    .release = true}));
+}
+
+TEST(State, ACrashedGuestMayGoOn) {
+    EXPECT_EQ(step({.status = CrashedReason::panicked}, Happened::qmp_resume),
+              (Step{.status = RunningReason::unpaused,
+                    .notes = {LifeNote{Life::resumed, Resumed::unpaused}},
+                    .save_status = true}));
 }
 
 TEST(State, TextsReadBack) {
