@@ -75,14 +75,14 @@ std::vector<std::shared_ptr<Found>> found_on_disk(const Folders& folders) {
 }
 
 /// On a worker: what is left of a guest that does not run any more, or never got to run.
-void clean_up(const Folders& folders, const Found& found, const std::string& boot) {
+void clean_up(const Folders& folders, const Found& found, const std::string& boot, OwnerBook& owners) {
     if (found.pidfd) { // a start that the old daemon did not finish: QEMU never ran an instruction
         (void)send_signal(found.pidfd, SIGKILL); // it may be gone
         (void)wait_exit(found.pidfd, 10s);       // then what it holds cannot be removed, and says so
     }
     const auto undo = found.journal.boot_id == boot ? found.journal.undo : store::lasting(found.journal.undo);
-    if (auto left = release(undo); !left)
-        complain("undoing '" + found.journal.name + "'", left.error());
+    if (auto released = release(undo, owners); !released)
+        complain("undoing '" + found.journal.name + "'", released.error());
     else
         (void)store::remove_journal(folders.undo, found.journal.name); // replaying it does no harm
     (void)store::remove_file(store::status_path(folders.runtime, found.journal.name));
@@ -114,8 +114,9 @@ Task<Result<>> plan_again(Driver* driver, std::shared_ptr<Guest> guest) {
     CO_TRY(facts, co_await offload(driver->workers(), std::move(ask)));
     if (!guest->running) co_return Result<>{};
     CO_TRY(plan, plan_launch(*live, *caps, conf, facts, running.reserved, running.plan.paths));
-    auto lower_again = [plan, cgroups = driver->parts().launch.cgroups]() -> Result<Lowered> {
-        const auto seen = TRY(look(plan, cgroups));
+    auto lower_again = [plan, cgroups = driver->parts().launch.cgroups,
+                        owners = driver->parts().launch.owners]() -> Result<Lowered> {
+        const auto seen = TRY(look(plan, cgroups, owners.get()));
         return lower(plan, seen);
     };
     CO_TRY(lowered, co_await offload(driver->workers(), std::move(lower_again)));
@@ -218,6 +219,10 @@ Result<std::shared_ptr<Guest>> adopted(Driver& driver, Found& found) {
 Task<void> reconnect_all(Driver& driver) {
     auto read_all = [folders = driver.folders()] { return found_on_disk(folders); };
     const auto all = co_await offload(driver.workers(), std::move(read_all));
+    // Before anything is undone: a file that a guest which still runs holds must stay its.
+    for (const auto& found : all)
+        if (found->journal.boot_id == driver.parts().boot)
+            driver.parts().launch.owners->know(found->journal.undo);
     std::vector<std::pair<std::shared_ptr<Guest>, bool>> guests; ///< and whether it was being started
     for (const auto& found : all) {
         const bool alive = found->pidfd && found->journal.boot_id == driver.parts().boot;
@@ -232,8 +237,9 @@ Task<void> reconnect_all(Driver& driver) {
             continue;
         }
         log(LogLevel::info, "cleaning up after '" + found->journal.name + "'");
-        auto clean = [folders = driver.folders(), found, boot = driver.parts().boot] {
-            clean_up(folders, *found, boot);
+        auto clean = [folders = driver.folders(), found, boot = driver.parts().boot,
+                      owners = driver.parts().launch.owners] {
+            clean_up(folders, *found, boot, *owners);
             return true;
         };
         co_await offload(driver.workers(), std::move(clean));

@@ -5,6 +5,7 @@
 #include "driver/parts.hpp"
 #include "driver/plan/paths_of_interest.hpp"
 #include "security/kernel/fd.hpp"
+#include "security/selinux.hpp"
 
 #include <arpa/inet.h>
 #include <cerrno>
@@ -51,18 +52,6 @@ Result<std::uint16_t> free_port(const std::set<std::uint16_t>& taken, const Port
                                    display ? "display" : "websocket", first, last));
 }
 
-/// Two categories of 1024, lower first, that no running guest has.
-std::string mcs_pair(const std::set<std::string>& taken) {
-    for (;;) {
-        const auto random = random_bytes(4);
-        auto a = (random[0] << 8 | random[1]) % 1024, b = (random[2] << 8 | random[3]) % 1024;
-        if (a == b) continue;
-        if (a > b) std::swap(a, b);
-        auto pair = fmt::format("c{},c{}", a, b);
-        if (!taken.contains(pair)) return pair;
-    }
-}
-
 std::string tap_name(unsigned& next) {
     for (;;) {
         auto name = fmt::format("vnet{}", next++);
@@ -96,7 +85,9 @@ Result<Reserved> reserve_for_show(Driver& driver, const Domain& domain) {
     for (unsigned i = 0; i < taps_needed(domain); ++i) out.taps.push_back(tap_name(next_tap));
     // 0 lets the launch take the first free one, by trying: the kernel knows every user of the host.
     out.vsock_cids.assign(vsock_cids_needed(domain), 0);
-    out.mcs = mcs_pair(parts.mcs);
+    std::uint64_t chosen = 0;
+    for (const auto byte : random_bytes(sizeof chosen)) chosen = chosen << 8 | byte;
+    out.mcs = TRY(mcs_pair(McsRange{}, parts.mcs, chosen));
     return out;
 }
 

@@ -145,56 +145,22 @@ Task<void> write_status(Driver* driver, std::shared_ptr<Guest> guest) {
     guest->changed();
 }
 
-/// What other running guests use too: its owner is not given back yet.
-std::vector<std::string> in_use_by_others(Driver& driver, const Guest& guest) {
-    std::vector<std::string> out;
-    for (const auto& other : driver.registry().all()) {
-        if (other.get() == &guest || !other->running) continue;
-        for (const auto& grant : other->running->plan.grants) out.push_back(grant.path);
-    }
-    return out;
-}
-
-bool uses(const Guest& guest, const Op& op) {
-    const auto* chown = std::get_if<Chown>(&op);
-    if (!chown || !guest.running) return false;
-    for (const auto& grant : guest.running->plan.grants)
-        if (grant.path == chown->path) return true;
-    return false;
-}
-
-/// Ownership that could not be given back yet: the next guest that uses the file does it when it stops.
-Task<void> hand_over(Driver* driver, std::vector<Op> ops) {
-    for (const auto& op : ops)
-        for (const auto& other : driver->registry().all()) {
-            if (!uses(*other, op) || !other->running->process) continue;
-            other->running->process->undo.push_back(op);
-            auto save = [folder = driver->folders().undo,
-                         journal = journal_of(*other, driver->parts().boot)] {
-                return store::save_journal(folder, journal);
-            };
-            auto saved = co_await offload(driver->workers(), std::move(save));
-            if (!saved) log(LogLevel::error, "cannot save the undo journal: " + full_text(saved.error()));
-            break;
-        }
-}
-
 struct Remains {
     std::vector<Op> undo{};
-    std::vector<std::string> in_use{};
+    std::shared_ptr<OwnerBook> owners{};
     std::string name{}, log{}, status{}, pid_file{}, undo_folder{}, reason{};
 };
 
 /// Runs on a worker. What could not be taken back stays in the journal for the next start of the daemon.
-Result<std::vector<Op>> give_back_host(const Remains& what) {
+Result<> give_back_host(const Remains& what) {
     (void)store::append_file(what.log,
                              log_line(std::chrono::system_clock::now(), // a full disk must not keep a guest
                                       "shutting down, reason=" + what.reason));
-    auto left = release(what.undo, what.in_use);
-    if (left) (void)store::remove_journal(what.undo_folder, what.name); // replaying it again does no harm
-    (void)store::remove_file(what.status);                              // likewise: its process is gone
+    auto released = release(what.undo, *what.owners);
+    if (released) (void)store::remove_journal(what.undo_folder, what.name); // replaying it again does no harm
+    (void)store::remove_file(what.status);                                  // likewise: its process is gone
     (void)store::remove_file(what.pid_file);
-    return left;
+    return released;
 }
 
 } // namespace
@@ -303,7 +269,7 @@ Task<void> release_guest(Driver& driver, std::shared_ptr<Guest> guest, Status of
     for (auto& [alias, pipe] : running.consoles) pipe->finish({});
     co_await guest->wait_until([&] { return !running.saving; },
                                10s); // or it would come back after its removal
-    Remains remains{.in_use = in_use_by_others(driver, *guest),
+    Remains remains{.owners = driver.parts().launch.owners,
                     .name = guest->name,
                     .log = running.plan.paths.log,
                     .status = store::status_path(driver.folders().runtime, guest->name),
@@ -312,10 +278,10 @@ Task<void> release_guest(Driver& driver, std::shared_ptr<Guest> guest, Status of
                     .reason = std::string(reason_text(off))};
     if (running.process) remains.undo = running.process->undo;
     auto take_back = [remains = std::move(remains)] { return give_back_host(remains); };
-    auto left = co_await offload(driver.workers(), std::move(take_back));
-    if (!left)
+    const auto released = co_await offload(driver.workers(), std::move(take_back));
+    if (!released)
         log(LogLevel::error, fmt::format("not everything of '{}' could be taken back: {}", guest->name,
-                                         full_text(left.error())));
+                                         full_text(released.error())));
     give_back(driver, running.reserved);
     guest->running.reset();
     guest->live.reset();
@@ -323,7 +289,6 @@ Task<void> release_guest(Driver& driver, std::shared_ptr<Guest> guest, Status of
     guest->deprecations.clear();
     guest->updated = false;
     guest->become(off);
-    if (left && !left->empty()) co_await hand_over(&driver, std::move(*left));
 }
 
 Task<void> watch(Driver& driver, std::shared_ptr<Guest> guest) {

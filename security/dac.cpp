@@ -59,22 +59,79 @@ bool may_access(const Seen& seen, const Identity& who, Access access) {
     return ((seen.mode >> shift) & need) == need;
 }
 
+std::string holder_of(const std::string& guest, const Grant& grant) { return guest + ": " + grant.why; }
+
+namespace {
+
+/// What stands at the end of a grant, when it is the host's own file: neither made by us nor a copy in the
+/// private /dev. The path has no symlink in it.
+struct HostFile {
+    std::string path{};
+    const Seen* seen = nullptr; ///< null: none
+};
+
+HostFile host_file(const Grant& grant, bool private_dev, const HostLook& look) {
+    if (grant.created_by_us || grant.keep_owner) return {};
+    const auto there = destination(look, grant.path);
+    if (there.seen == nullptr) return {};
+    auto real = there.seen->real.empty() ? there.path : there.seen->real;
+    if (private_dev && in_private_dev(real, look)) return {}; // the guest gets a copy: mountns
+    if (there.seen->kind == SeenKind::directory && grant.kind != Kind::directory) return {};
+    return {std::move(real), there.seen};
+}
+
+bool shared(const Grant& grant) { return grant.sharing == Sharing::shared || grant.access == Access::read; }
+
+/// Whose the file is to be while the guest runs; its present owner: it stays.
+Owner wanted_owner(const Grant& grant, const std::optional<Owner>& asked, const Seen& seen,
+                   const Identity& who) {
+    if (!asked || who.map_owner) return seen.owner;
+    const bool own = *asked == Owner{who.uid, who.gid};
+    return shared(grant) && own && may_access(seen, who, grant.access) ? seen.owner : *asked;
+}
+
+/// Without a memory an exclusive file becomes root's afterwards, and a shared one stays, as libvirt has it.
+Owner owner_afterwards(const Grant& grant, const Identity& who, Owner given, const Seen& seen) {
+    if (who.remember_owner || given == seen.owner) return seen.former.value_or(seen.owner);
+    return shared(grant) ? given : Owner{};
+}
+
+} // namespace
+
 Result<std::vector<Op>> dac_ops(const std::vector<Grant>& grants, const Identity& who, bool private_dev,
+                                const HostLook& look, const std::string& guest) {
+    std::vector<Op> ops;
+    if (!who.set_ids) return ops;
+    std::set<std::pair<std::string, std::string>> done;
+    for (const auto& grant : grants) {
+        const auto asked = TRY(owner_for(grant, who, look));
+        const auto file = host_file(grant, private_dev, look);
+        if (file.seen == nullptr || !done.emplace(file.path, grant.why).second) continue;
+        const auto owner = wanted_owner(grant, asked, *file.seen, who);
+        const bool on_file = asked && who.remember_owner && !who.map_owner && !shared(grant);
+        ops.emplace_back(GiveFile{.path = file.path,
+                                  .id = file.seen->id,
+                                  .owner = owner,
+                                  .was = file.seen->owner,
+                                  .back = owner_afterwards(grant, who, owner, *file.seen),
+                                  .holder = holder_of(guest, grant),
+                                  .remember = on_file});
+    }
+    return ops;
+}
+
+Result<std::vector<Op>> map_ops(const std::vector<Grant>& grants, const Identity& who, bool private_dev,
                                 const HostLook& look) {
     std::vector<Op> ops;
+    if (!who.set_ids || !who.map_owner) return ops;
     std::set<std::string> done;
     for (const auto& grant : grants) {
-        if (grant.created_by_us) continue; // made with the right owner
-        const auto owner = TRY(owner_for(grant, who, look));
-        const auto there = destination(look, grant.path);
-        if (!owner || there.seen == nullptr) continue;
-        if (private_dev && in_private_dev(there.path, look)) continue; // the guest gets a copy: mountns
-        if (there.seen->kind == SeenKind::directory && grant.kind != Kind::directory) continue;
-        const bool shared = grant.sharing == Sharing::shared || grant.access == Access::read;
-        if (shared && *owner == Owner{who.uid, who.gid} && may_access(*there.seen, who, grant.access))
-            continue;
-        if (there.seen->owner == *owner || !done.insert(there.path).second) continue;
-        ops.emplace_back(Chown{there.path, there.seen->id, *owner, there.seen->owner, shared});
+        const auto to = TRY(owner_for(grant, who, look));
+        const auto file = host_file(grant, private_dev, look);
+        if (!to || file.seen == nullptr || file.seen->owner == *to) continue;
+        if (shared(grant) && may_access(*file.seen, who, grant.access)) continue;
+        if (done.insert(file.path).second)
+            ops.emplace_back(MapOwner{{}, file.path, file.seen->id, file.seen->owner, *to});
     }
     return ops;
 }

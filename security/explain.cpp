@@ -154,11 +154,12 @@ std::string confinement_part(const LaunchPlan& plan) {
     std::string groups;
     for (const auto group : who.groups)
         groups += (groups.empty() ? ", groups " : " ") + std::to_string(group);
-    lines.add("dac         " +
-                  (who.set_ids
-                       ? "uid " + std::to_string(who.uid) + ", gid " + std::to_string(who.gid) + groups +
-                             (who.relabel_dac ? ", its files are given to it" : ", owners stay")
-                       : std::string("off: the daemon's identity")),
+    lines.add("dac         " + (who.set_ids ? "uid " + std::to_string(who.uid) + ", gid " +
+                                                  std::to_string(who.gid) + groups +
+                                                  (!who.relabel_dac ? ", owners stay"
+                                                   : who.map_owner  ? ", sees its files as its own"
+                                                                    : ", its files are given to it")
+                                            : std::string("off: the daemon's identity")),
               who.why);
     std::string nodes;
     for (const auto& device : c.base_devices) nodes += " " + device.path;
@@ -240,6 +241,8 @@ json::object of(const Identity& who) {
             {"gid", who.gid},
             {"groups", std::move(groups)},
             {"relabel_dac", who.relabel_dac},
+            {"remember_owner", who.remember_owner},
+            {"map_owner", who.map_owner},
             {"process_context", who.process_context},
             {"image_context", who.image_context},
             {"relabel_selinux", who.relabel_selinux},

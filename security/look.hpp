@@ -24,6 +24,8 @@ struct Seen {
     std::string target{};               ///< of a symlink, as written
     std::string next{};                 ///< of a symlink: the absolute path it leads to
     std::string acl{};                  ///< bytes of system.posix_acl_access; empty: none
+    std::string real{};                 ///< the same name without any symlink; empty: as it is
+    std::optional<Owner> former{};      ///< of a file that guests hold: whose it is without them
     bool operator==(const Seen&) const = default;
 };
 

@@ -204,7 +204,8 @@ Result<> check_grants(const LaunchPlan& plan, const HostLook& look) {
 
 void set_guest(Op& op, const ProcessId& guest) {
     std::visit(overload{[&](MakeNode& o) { o.guest = guest; }, [&](MakeLink& o) { o.guest = guest; },
-                        [&](BindMount& o) { o.guest = guest; }, [](auto&) {}},
+                        [&](BindMount& o) { o.guest = guest; }, [&](MapOwner& o) { o.guest = guest; },
+                        [](auto&) {}},
                op);
 }
 
@@ -233,7 +234,10 @@ Result<Lowered> lower(const LaunchPlan& plan, const HostLook& look) {
         all.insert(all.end(), plan.grants.begin(), plan.grants.end());
         out.devices = TRY(dev_ops(all, plan.identity, look));
     }
-    out.ownership = TRY(dac_ops(plan.grants, plan.identity, plan.confinement.mount_namespace, look));
+    const bool own_dev = plan.confinement.mount_namespace;
+    out.ownership = TRY(dac_ops(plan.grants, plan.identity, own_dev, look, plan.name));
+    for (auto& op : TRY(map_ops(plan.grants, plan.identity, own_dev, look)))
+        out.devices.push_back(std::move(op));
     return out;
 }
 
@@ -301,7 +305,12 @@ Result<std::vector<Op>> lower_hotplug(const LaunchPlan& running, const DevicePla
         std::erase_if(more, [&](const DeviceRule& r) { return std::ranges::find(rules, r) != rules.end(); });
         if (!more.empty()) out.emplace_back(AddDevices{groups.backend, groups.device_group, more});
     }
-    for (auto& op : TRY(dac_ops(added.grants, who, running.confinement.mount_namespace, look)))
+    const bool own_dev = running.confinement.mount_namespace;
+    for (auto& op : TRY(map_ops(added.grants, who, own_dev, look))) {
+        set_guest(op, guest);
+        out.push_back(std::move(op));
+    }
+    for (auto& op : TRY(dac_ops(added.grants, who, own_dev, look, running.name)))
         out.push_back(std::move(op));
     return out;
 }

@@ -13,7 +13,11 @@ std::optional<Op> inverse(const Op& op) {
     return std::visit(
         overload{[](const MakeDirectory& o) { return Inverse{RemoveDirectory{o.path, o.shared}}; },
                  [](const MakeFile& o) { return o.keep ? Inverse{} : RemoveFile{o.path}; },
-                 [](const Chown& o) { return Inverse{Chown{o.path, o.id, o.was, o.owner, o.shared}}; },
+                 [](const Chown& o) { return Inverse{Chown{o.path, o.id, o.was, o.owner}}; },
+                 [](const GiveFile& o) {
+                     return Inverse{ReturnFile{o.path, o.id, o.owner, o.back, o.holder, o.remember}};
+                 },
+                 [](const MapOwner& o) { return Inverse{UnmapOwner{o.guest, o.path}}; },
                  [](const SetMode& o) { return Inverse{SetMode{o.path, o.id, o.was, o.mode}}; },
                  [](const MakeNode& o) { return Inverse{RemoveNode{o.guest, o.path, false}}; },
                  [](const MakeLink& o) { return Inverse{RemoveNode{o.guest, o.path, false}}; },
@@ -31,7 +35,8 @@ std::optional<Op> inverse(const Op& op) {
                  // an inverse.
                  [](const MoveToCgroup&) { return Inverse{}; }, [](const OpenFile&) { return Inverse{}; },
                  [](const OpenVsock&) { return Inverse{}; }, [](const RemoveDirectory&) { return Inverse{}; },
-                 [](const RemoveFile&) { return Inverse{}; }, [](const RemoveNode&) { return Inverse{}; },
+                 [](const RemoveFile&) { return Inverse{}; }, [](const ReturnFile&) { return Inverse{}; },
+                 [](const UnmapOwner&) { return Inverse{}; }, [](const RemoveNode&) { return Inverse{}; },
                  [](const RemoveCgroup&) { return Inverse{}; }, [](const RemoveTap&) { return Inverse{}; },
                  [](const StopProcess&) { return Inverse{}; }},
         op);
@@ -77,6 +82,20 @@ std::string printed(const Op& op) {
             [](const Chown& o) {
                 return fmt::format("chown {} '{}' (was {})", owner_text(o.owner), o.path, owner_text(o.was));
             },
+            [](const GiveFile& o) {
+                if (o.owner == o.was)
+                    return fmt::format("hold '{}' of {} for {}", o.path, owner_text(o.owner), o.holder);
+                return fmt::format("give '{}' to {} (was {}) for {}", o.path, owner_text(o.owner),
+                                   owner_text(o.was), o.holder);
+            },
+            [](const ReturnFile& o) {
+                return fmt::format("return '{}' from {} to {} for {}", o.path, owner_text(o.given),
+                                   owner_text(o.back), o.holder);
+            },
+            [](const MapOwner& o) {
+                return fmt::format("show '{}' of {} as {}'s", o.path, owner_text(o.from), owner_text(o.to));
+            },
+            [](const UnmapOwner& o) { return fmt::format("stop showing '{}' as another's", o.path); },
             [](const SetMode& o) {
                 return fmt::format("chmod {:04o} '{}' (was {:04o})", o.mode, o.path, o.was);
             },

@@ -16,7 +16,8 @@ struct Owner {
     std::uint32_t uid = 0, gid = 0;
     bool operator==(const Owner&) const = default;
 };
-/// Which file it was when it was looked at: a name can be given to another file in between. 0:0: any.
+/// Which file it was when it was looked at: a name can be given to another file in between. 0:0: any; a
+/// device number of 0: of an earlier boot, in which devices may have been numbered otherwise.
 struct FileId {
     std::uint64_t dev = 0, ino = 0;
     bool operator==(const FileId&) const = default;
@@ -75,8 +76,27 @@ struct Chown {
     std::string path{};
     FileId id{};
     Owner owner{}, was{};
-    bool shared = false; ///< others may use it too: restored when the last of them goes
     bool operator==(const Chown&) const = default;
+};
+/// Holds a file of the host for a guest and gives it to `owner`, unless another holder needs another one.
+/// With `owner` as it `was` it only holds: nobody may take the file away. The path has no symlink in it.
+struct GiveFile {
+    std::string path{};
+    FileId id{};
+    Owner owner{}, was{};
+    Owner back{};          ///< whose it is when the last holder lets go
+    std::string holder{};  ///< "NAME: why": each use of a file counts once
+    bool remember = false; ///< on the file itself as well, as libvirt does
+    bool operator==(const GiveFile&) const = default;
+};
+/// Lets go of it. An `id` without a device number is of an earlier boot, whose holders are all gone.
+struct ReturnFile {
+    std::string path{};
+    FileId id{};
+    Owner given{}, back{};
+    std::string holder{};
+    bool remember = false;
+    bool operator==(const ReturnFile&) const = default;
 };
 struct SetMode {
     std::string path{};
@@ -117,6 +137,22 @@ struct RemoveNode {
     std::string path{};
     bool mount = false; ///< unmounted first
     bool operator==(const RemoveNode&) const = default;
+};
+
+/// Lets the guest, and nobody else, see `from`'s file as `to`'s: an idmapped mount on the file, in the
+/// guest's namespace. The file itself stays as it is. The path has no symlink in it.
+struct MapOwner {
+    ProcessId guest{};
+    std::string path{};
+    FileId id{};
+    Owner from{}, to{};
+    bool operator==(const MapOwner&) const = default;
+};
+/// Takes that mount away. A guest that is gone took it along.
+struct UnmapOwner {
+    ProcessId guest{};
+    std::string path{};
+    bool operator==(const UnmapOwner&) const = default;
 };
 
 // ---- control groups
@@ -212,10 +248,10 @@ struct StopProcess {
     bool operator==(const StopProcess&) const = default;
 };
 
-using Op =
-    std::variant<MakeDirectory, RemoveDirectory, MakeFile, RemoveFile, Chown, SetMode, MakeNode, MakeLink,
-                 BindMount, RemoveNode, MakeCgroup, RemoveCgroup, SetCgroupValue, MoveToCgroup, DeviceAcl,
-                 AddDevices, RemoveDevices, BindSocket, MakeTap, RemoveTap, OpenFile, OpenVsock, StopProcess>;
+using Op = std::variant<MakeDirectory, RemoveDirectory, MakeFile, RemoveFile, Chown, GiveFile, ReturnFile,
+                        SetMode, MakeNode, MakeLink, BindMount, RemoveNode, MapOwner, UnmapOwner, MakeCgroup,
+                        RemoveCgroup, SetCgroupValue, MoveToCgroup, DeviceAcl, AddDevices, RemoveDevices,
+                        BindSocket, MakeTap, RemoveTap, OpenFile, OpenVsock, StopProcess>;
 
 /// What takes `op` back. Absent where there is nothing to take back: what was only opened, what is kept, what
 /// ends with the process or the group, and the removals themselves.

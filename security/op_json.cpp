@@ -47,7 +47,21 @@ template <> inline constexpr auto members<MakeFile> =
 template <> inline constexpr auto members<RemoveFile> = std::tuple{member("path", &RemoveFile::path)};
 template <> inline constexpr auto members<Chown> =
     std::tuple{member("path", &Chown::path), member("id", &Chown::id), member("owner", &Chown::owner),
-               member("was", &Chown::was), member("shared", &Chown::shared)};
+               member("was", &Chown::was)};
+template <> inline constexpr auto members<GiveFile> =
+    std::tuple{member("path", &GiveFile::path),        member("id", &GiveFile::id),
+               member("owner", &GiveFile::owner),      member("was", &GiveFile::was),
+               member("back", &GiveFile::back),        member("holder", &GiveFile::holder),
+               member("remember", &GiveFile::remember)};
+template <> inline constexpr auto members<ReturnFile> =
+    std::tuple{member("path", &ReturnFile::path),     member("id", &ReturnFile::id),
+               member("given", &ReturnFile::given),   member("back", &ReturnFile::back),
+               member("holder", &ReturnFile::holder), member("remember", &ReturnFile::remember)};
+template <> inline constexpr auto members<MapOwner> =
+    std::tuple{member("guest", &MapOwner::guest), member("path", &MapOwner::path),
+               member("id", &MapOwner::id), member("from", &MapOwner::from), member("to", &MapOwner::to)};
+template <> inline constexpr auto members<UnmapOwner> =
+    std::tuple{member("guest", &UnmapOwner::guest), member("path", &UnmapOwner::path)};
 template <> inline constexpr auto members<SetMode> =
     std::tuple{member("path", &SetMode::path), member("id", &SetMode::id), member("mode", &SetMode::mode),
                member("was", &SetMode::was)};
@@ -112,10 +126,12 @@ template <> inline constexpr auto members<StopProcess> =
 
 /// The Ops by name; the order is that of the variant.
 constexpr std::array op_names{
-    "make-directory",   "remove-directory", "make-file",  "remove-file", "chown",          "set-mode",
-    "make-node",        "make-link",        "bind-mount", "remove-node", "make-cgroup",    "remove-cgroup",
-    "set-cgroup-value", "move-to-cgroup",   "device-acl", "add-devices", "remove-devices", "bind-socket",
-    "make-tap",         "remove-tap",       "open-file",  "open-vsock",  "stop-process"};
+    "make-directory", "remove-directory", "make-file",      "remove-file", "chown",
+    "give-file",      "return-file",      "set-mode",       "make-node",   "make-link",
+    "bind-mount",     "remove-node",      "map-owner",      "unmap-owner", "make-cgroup",
+    "remove-cgroup",  "set-cgroup-value", "move-to-cgroup", "device-acl",  "add-devices",
+    "remove-devices", "bind-socket",      "make-tap",       "remove-tap",  "open-file",
+    "open-vsock",     "stop-process"};
 static_assert(op_names.size() == std::variant_size_v<Op>);
 
 bool plain(std::string_view text) {

@@ -26,7 +26,9 @@ struct Identity {
     bool set_ids = true; ///< false (security_driver = []): stays what the daemon is
     std::uint32_t uid = 0, gid = 0;
     std::vector<std::uint32_t> groups{}; ///< supplementary
-    bool relabel_dac = true;       ///< false: no chown (dynamic_ownership = 0, relabel='no', type='none')
+    bool relabel_dac = true;    ///< false: no chown (dynamic_ownership = 0, relabel='no', type='none')
+    bool remember_owner = true; ///< false: root's afterwards, whosever it was
+    bool map_owner = false; ///< ownership = "idmap": files stay their owner's, the guest sees them as its own
     std::string process_context{}; ///< SELinux; empty: not confined by SELinux
     std::string image_context{};
     bool relabel_selinux = false;

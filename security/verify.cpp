@@ -80,6 +80,13 @@ private:
             threads(
                 Layer::selinux, "context", who.process_context, [](const auto& t) { return t.context; },
                 who.why);
+        for (const auto& op : lowered_.devices)
+            if (const auto* map = std::get_if<MapOwner>(&op)) {
+                const auto& found = facts_.idmapped_mounts;
+                item(Layer::dac, "owner map of " + map->path, "mounted",
+                     std::ranges::find(found, map->path) != found.end() ? "mounted" : "",
+                     "qemu.conf ownership");
+            }
         item(Layer::none, "umask", fmt::format("{:04o}", lowered_.script.umask),
              fmt::format("{:04o}", facts_.umask));
     }

@@ -30,8 +30,9 @@ struct ProcessFacts {
     ProcessId process{};
     std::vector<ThreadFacts> threads{};
     bool own_mount_namespace = false;
-    std::map<std::string, Seen> dev{};      ///< names in its /dev, without what lies in submounts
-    std::vector<std::string> dev_mounts{};  ///< mount points at and below /dev, as it sees them
+    std::map<std::string, Seen> dev{};     ///< names in its /dev, without what lies in submounts
+    std::vector<std::string> dev_mounts{}; ///< mount points at and below /dev, as it sees them
+    std::vector<std::string> idmapped_mounts{};
     std::vector<std::string> peer_mounts{}; ///< mounts that could propagate out of its namespace (shared:N)
     std::map<std::string, std::set<std::int32_t>> cgroups{}; ///< planned group -> threads that are in it
     std::optional<std::vector<DeviceRule>> device_rules{};   ///< in force; absent: everything is allowed

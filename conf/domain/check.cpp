@@ -273,9 +273,58 @@ Result<> check_seclabels(const Domain& domain) {
                          tr("resource relabeling is not compatible with 'none' label type"));
         if (type == SecLabelType::static_ && !label.label)
             return wrong(Code::xml, tr("security label is missing"));
-        if (!label.model && type == SecLabelType::static_)
+        if (!label.model &&
+            (type == SecLabelType::static_ || (type == SecLabelType::dynamic && label.baselabel)))
             return wrong(Code::xml, tr("missing security model in domain seclabel"));
     }
+    return {};
+}
+
+/// Labels of one resource: at most one per model, and only where the guest's resources are labelled at all.
+Result<> check_device_labels(const std::vector<DeviceSecLabel>& labels, const Domain& domain) {
+    for (std::size_t i = 0; i < labels.size(); ++i) {
+        const auto& label = labels[i];
+        for (std::size_t j = 0; j < i; ++j)
+            if (labels[j].model == label.model)
+                return wrong(Code::xml_detail, tr("seclabel for model {0} is already provided",
+                                                  label.model.value_or(std::string{})));
+        if (!label.model || !label.label) continue;
+        for (const auto& whole : domain.seclabels) {
+            if (whole.model != label.model) continue;
+            const auto relabels = whole.relabel.value_or(
+                whole.type.value_or(SecLabelType::dynamic) == SecLabelType::dynamic ? YesNo::yes : YesNo::no);
+            if (relabels == YesNo::no)
+                return wrong(Code::config_unsupported,
+                             tr("label overrides require relabeling to be enabled at the domain level"));
+        }
+    }
+    return {};
+}
+
+Result<> check_labels_of(const Chardev& chardev, const Domain& domain) {
+    return std::visit(
+        [&](const auto& how) -> Result<> {
+            if constexpr (requires { how.source->seclabels; })
+                if (how.source) return check_device_labels(how.source->seclabels, domain);
+            return {};
+        },
+        chardev.how);
+}
+
+Result<> check_source_labels(const Domain& domain) {
+    for (const auto* disk : devices_of<Disk>(domain)) {
+        if (disk->source) TRY(check_device_labels(disk->source->seclabels, domain));
+        for (const auto* layer = disk->backing_store ? &*disk->backing_store : nullptr; layer;
+             layer = layer->below.empty() ? nullptr : &layer->below.front())
+            if (layer->source) TRY(check_device_labels(layer->source->seclabels, domain));
+    }
+    for (const auto& device : domain.devices.list)
+        TRY(std::visit(
+            [&](const auto& d) -> Result<> {
+                if constexpr (requires { d.chardev.how; }) return check_labels_of(d.chardev, domain);
+                return {};
+            },
+            device));
     return {};
 }
 
@@ -394,9 +443,10 @@ template <class D> Result<> check_single(const Domain& domain, const char* what)
 Result<> check_domain(const Domain& domain, Origin origin) {
     using Rule = Result<> (*)(const Domain&);
     static constexpr Rule rules[] = {
-        check_memory,     check_numa_cells, check_hugepages,       check_numatune,    check_vcpus,
-        check_boot,       check_loader,     check_sysinfo,         check_features,    check_seclabels,
-        check_pci_values, check_usb_ports,  check_drive_addresses, check_controllers, check_videos,
+        check_memory,          check_numa_cells,  check_hugepages,  check_numatune,
+        check_vcpus,           check_boot,        check_loader,     check_sysinfo,
+        check_features,        check_seclabels,   check_pci_values, check_usb_ports,
+        check_drive_addresses, check_controllers, check_videos,     check_source_labels,
     };
     for (const auto rule : rules) TRY(rule(domain));
     TRY(check_cpu(domain, origin));

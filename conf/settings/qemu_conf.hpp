@@ -32,6 +32,7 @@ struct QemuConf {
     std::string user = "libvirt-qemu", group = "libvirt-qemu"; ///< name, number or "+N"
     bool dynamic_ownership = true;
     bool remember_owner = true;
+    std::string ownership = "chown"; ///< how a guest gets at its files: "chown", "idmap"
     std::optional<std::vector<std::string>> cgroup_controllers{};
     std::vector<std::string> cgroup_device_acl{"/dev/null",    "/dev/full", "/dev/zero", "/dev/random",
                                                "/dev/urandom", "/dev/ptmx", "/dev/kvm"};

@@ -34,6 +34,11 @@ constexpr std::array table{
     key<&C::cgroup_device_acl>("cgroup_device_acl", path,
                                "The device nodes that every guest may use, instead of these: rules of the "
                                "device ACL, and nodes of its private /dev."),
+    key<&C::ownership>(
+        "ownership", {.choices = "chown idmap"},
+        "How a guest's files become usable for that user. \"chown\": they are given to it while it "
+        "runs.\n\"idmap\": they stay their owner's, and only the guest sees them as its own; this "
+        "needs the private\nmount namespace and a file system with idmapped mounts."),
     key<&C::seccomp_sandbox>(
         "seccomp_sandbox", {.most = 1, .signed_number = true},
         "QEMU's seccomp filter and ours: 0 turns both off for all guests; 1 and -1 turn them on."),

@@ -18,6 +18,7 @@
 #include "driver/reserve.hpp"
 #include "driver/stop.hpp"
 #include "driver/store/journal.hpp"
+#include "security/dac.hpp"
 #include "security/kernel/apply.hpp"
 #include "security/kernel/launch.hpp"
 
@@ -85,6 +86,25 @@ struct Given {
     Opened opened{};
 };
 
+/// Takes `ops` back and out of the guest's list.
+Task<void> take_back(Driver* driver, GuestPointer guest, std::vector<Op> ops) {
+    if (ops.empty()) co_return;
+    if (guest->running && guest->running->process)
+        std::erase_if(guest->running->process->undo,
+                      [&](const Op& op) { return std::ranges::find(ops, op) != ops.end(); });
+    const bool known = guest->running && guest->running->process;
+    auto work = [ops, known, owners = driver->parts().launch.owners, folder = driver->folders().undo,
+                 journal =
+                     known ? journal_of(*guest, driver->parts().boot) : store::JournalFile{}]() -> Result<> {
+        auto done = release(ops, *owners);
+        if (known) TRY(store::save_journal(folder, journal));
+        if (!done) return std::unexpected(done.error());
+        return {};
+    };
+    const auto done = co_await offload(driver->workers(), std::move(work));
+    if (!done) log(LogLevel::warning, "taking a device's host part back: " + full_text(done.error()));
+}
+
 bool wants_host(const DevicePlan& plan) {
     return !plan.grants.empty() || !plan.descriptors.empty() || !plan.directories.empty() ||
            !plan.files.empty();
@@ -99,50 +119,38 @@ Task<Result<std::shared_ptr<Given>>> give(Driver* driver, GuestPointer guest, De
     const auto& process = guest->running->process;
     if (!process) co_return refuse(Code::operation_invalid, tr("the guest's process is not known"));
     auto work = [given, plan = guest->running->plan, added = std::move(added), id = process->process,
-                 cgroups = driver->parts().launch.cgroups, folder = driver->folders().undo,
+                 cgroups = driver->parts().launch.cgroups, owners = driver->parts().launch.owners,
+                 folder = driver->folders().undo,
                  journal = journal_of(*guest, driver->parts().boot)]() -> Result<> {
         const auto tell = [&](const std::vector<Op>& ops) {
             auto whole = journal;
             whole.undo.insert(whole.undo.begin(), ops.begin(), ops.end());
             return store::save_journal(folder, whole);
         };
-        given->undo = TRY(hotplug(plan, added, id, cgroups, tell, given->opened));
+        given->undo = TRY(hotplug(plan, added, id, cgroups, tell, given->opened, *owners));
         return {};
     };
     CO_CHECK(co_await offload(driver->workers(), std::move(work)));
-    if (!guest->running || !guest->running->process)
+    if (!guest->running || !guest->running->process) { // its own list was taken back without this
+        co_await take_back(driver, guest, given->undo);
         co_return refuse(Code::operation_failed, tr("guest unexpectedly quit"));
+    }
     auto& undo = guest->running->process->undo;
     undo.insert(undo.begin(), given->undo.begin(), given->undo.end());
     co_return given;
 }
 
-/// Takes `ops` back and out of the guest's list.
-Task<void> take_back(Driver* driver, GuestPointer guest, std::vector<Op> ops) {
-    if (ops.empty()) co_return;
-    if (guest->running && guest->running->process)
-        std::erase_if(guest->running->process->undo,
-                      [&](const Op& op) { return std::ranges::find(ops, op) != ops.end(); });
-    const bool known = guest->running && guest->running->process;
-    auto work = [ops, known, folder = driver->folders().undo,
-                 journal =
-                     known ? journal_of(*guest, driver->parts().boot) : store::JournalFile{}]() -> Result<> {
-        auto done = release(ops);
-        if (known) TRY(store::save_journal(folder, journal));
-        if (!done) return std::unexpected(done.error());
-        return {};
-    };
-    const auto done = co_await offload(driver->workers(), std::move(work));
-    if (!done) log(LogLevel::warning, "taking a device's host part back: " + full_text(done.error()));
-}
-
-/// The inverses that are about these paths: what a device that was there from the start leaves behind.
-std::vector<Op> about(const std::vector<Op>& undo, const std::vector<Grant>& grants) {
+/// The inverses that are about these grants: what a device that was there from the start leaves behind.
+std::vector<Op> about(const std::vector<Op>& undo, const std::vector<Grant>& grants,
+                      const std::string& guest) {
     std::vector<Op> out;
     for (const auto& op : undo) {
         const bool fits = std::visit(
             [&](const auto& o) {
-                if constexpr (requires { std::string(o.path); })
+                if constexpr (requires { std::string(o.holder); }) // another device may use the same file
+                    return std::ranges::any_of(
+                        grants, [&](const Grant& g) { return holder_of(guest, g) == o.holder; });
+                else if constexpr (requires { std::string(o.path); })
                     return std::ranges::any_of(grants, [&](const Grant& g) { return g.path == o.path; });
                 else
                     return false;
@@ -168,7 +176,8 @@ Task<void> clean_up(Driver* driver, GuestPointer guest, std::uint64_t run, HotPl
                                    [&](const Grant& r) { return r.path == g.path && r.why == g.why; });
     });
     auto plugged = running.process->plugged.extract(plan.alias);
-    auto ops = plugged.empty() ? about(running.process->undo, plan.released) : std::move(plugged.mapped());
+    auto ops = plugged.empty() ? about(running.process->undo, plan.released, running.plan.name)
+                               : std::move(plugged.mapped());
     co_await take_back(driver, guest, std::move(ops));
     co_await status_saved(driver, guest);
 }

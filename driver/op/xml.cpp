@@ -1,10 +1,24 @@
 #include "driver/op/xml.hpp"
 
 #include "conf/base/tr.hpp"
+#include "conf/domain/domain.hpp"
 #include "conf/domain/domain_xml.hpp"
 #include "driver/op/find.hpp"
 
+#include <algorithm>
+
 namespace cloister {
+
+namespace {
+
+/// Without the owner that the start chose by itself: another host has another user for its guests.
+Domain for_another_host(Domain live, const Domain& written) {
+    const auto of_owner = [](const SecLabel& label) { return label.model == "dac"; };
+    if (std::ranges::none_of(written.seclabels, of_owner)) std::erase_if(live.seclabels, of_owner);
+    return live;
+}
+
+} // namespace
 
 Task<Result<DomainGetXmlDesc::Out>> DomainGetXmlDesc::run(Call call, In in) {
     constexpr std::uint32_t secure = 1, inactive = 2, update_cpu = 4, migratable = 8;
@@ -22,7 +36,9 @@ Task<Result<DomainGetXmlDesc::Out>> DomainGetXmlDesc::run(Call call, In in) {
         const xml::Style style{.flavour = live ? xml::Flavour::live : xml::Flavour::inactive,
                                .secure = (in.flags & (secure | migratable)) != 0,
                                .migratable = (in.flags & migratable) != 0};
-        kept = {domain, print_domain(*domain, style)};
+        kept = {domain, live && style.migratable
+                            ? print_domain(for_another_host(*domain, *guest->definition), style)
+                            : print_domain(*domain, style)};
     }
     co_return Out{{kept.second}};
 }

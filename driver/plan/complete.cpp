@@ -153,12 +153,21 @@ Result<> check_devices(const Domain& domain, const QemuCaps* caps, const QemuCon
 /// A lone label without a model means the host's first security driver. Without SELinux that is the driver
 /// that does nothing, and there is nothing to make a label of.
 void complete_seclabels(Domain& domain, const QemuConf& conf, const HostFacts& facts) {
-    if (domain.seclabels.size() != 1) return;
-    auto& label = domain.seclabels.front();
-    if (label.model || (label.type == SecLabelType::dynamic && label.baselabel)) return;
     const auto& drivers = conf.security_driver;
     const bool selinux =
         facts.selinux && (!drivers || std::ranges::find(*drivers, "selinux") != drivers->end());
+    // The model "none" is the older spelling of "not confined by SELinux".
+    const auto is_selinux = [](const SecLabel& label) { return label.model == "selinux"; };
+    if (selinux && std::ranges::none_of(domain.seclabels, is_selinux))
+        for (auto& label : domain.seclabels)
+            if (label.model == "none") {
+                label.model = "selinux";
+                label.type = SecLabelType::none;
+                label.relabel.reset();
+            }
+    if (domain.seclabels.size() != 1) return;
+    auto& label = domain.seclabels.front();
+    if (label.model || (label.type == SecLabelType::dynamic && label.baselabel)) return;
     label.model = selinux ? "selinux" : "none";
     if (!selinux) label.type = SecLabelType::none;
     if (label.type == SecLabelType::none) label.relabel.reset();

@@ -32,21 +32,29 @@ std::optional<std::uint32_t> number(std::string_view text) {
 
 bool no_security(const QemuConf& conf) { return conf.security_driver && conf.security_driver->empty(); }
 
+bool wants_mount_namespace(const PlanContext& context) {
+    const auto& wanted = context.conf.namespaces;
+    return !wanted || std::ranges::find(*wanted, "mount") != wanted->end();
+}
+
 Result<> check_mac(const PlanContext& context) {
     const auto& domain = context.domain;
+    const auto unconfined = [] {
+        return fail(Code::config_unsupported, tr("Unconfined guests are not allowed on this host"));
+    };
     for (const auto& label : domain.seclabels) {
         const auto model = label.model.value_or("");
+        if (label.type == SecLabelType::none && model == "dac" && context.conf.security_require_confined)
+            return unconfined();
         if (model == "dac" || model == "none" || model.empty()) continue;
         const bool named =
             context.conf.security_driver &&
             std::ranges::find(*context.conf.security_driver, model) == context.conf.security_driver->end();
         if (model != "selinux" || !context.facts.selinux || named)
             return fail(Code::config_unsupported, tr("Security driver model '{0}' is not available", model));
-        if (label.type == SecLabelType::none && context.conf.security_require_confined)
-            return fail(Code::config_unsupported, tr("Unconfined guests are not allowed on this host"));
+        if (label.type == SecLabelType::none && context.conf.security_require_confined) return unconfined();
     }
-    if (context.conf.security_require_confined && modelless_none(domain))
-        return fail(Code::config_unsupported, tr("Unconfined guests are not allowed on this host"));
+    if (context.conf.security_require_confined && modelless_none(domain)) return unconfined();
     return {};
 }
 
@@ -150,15 +158,17 @@ Result<Identity> identity_of(const PlanContext& context) {
     who.groups = configured->groups;
     who.why = key_why(conf, "user");
     who.relabel_dac = conf.dynamic_ownership;
+    who.remember_owner = conf.remember_owner;
+    who.map_owner = conf.ownership == "idmap";
     const auto* dac = label_of(context.domain, "dac");
-    if (!dac) return who;
-    switch (dac->type.value_or(SecLabelType::dynamic)) {
+    const auto type = dac ? dac->type.value_or(SecLabelType::dynamic) : SecLabelType::dynamic;
+    switch (type) {
     case SecLabelType::none:
         who.relabel_dac = false;
         who.why += "; seclabel dac type='none': owners stay";
         break;
     case SecLabelType::dynamic:
-        if (dac->relabel == YesNo::no) who.relabel_dac = false;
+        if (dac && dac->relabel == YesNo::no) who.relabel_dac = false;
         break;
     case SecLabelType::static_: {
         const auto label = dac->label.value_or("");
@@ -173,6 +183,10 @@ Result<Identity> identity_of(const PlanContext& context) {
         break;
     }
     }
+    if (who.map_owner && who.relabel_dac && !wants_mount_namespace(context))
+        return fail(
+            Code::config_unsupported,
+            tr("ownership = \"idmap\" needs the private mount namespace: {0}", key_why(conf, "namespaces")));
     return who;
 }
 
@@ -204,8 +218,7 @@ Confinement confinement_of(const PlanContext& context, const Identity& identity,
         for (auto& sentence : host_wide) relax(std::move(sentence));
         plan.taints.emplace_back("relaxed-confinement");
     }
-    if (conf.namespaces && std::ranges::find(*conf.namespaces, "mount") == conf.namespaces->end())
-        out.mount_namespace = false;
+    if (!wants_mount_namespace(context)) out.mount_namespace = false;
     for (const auto& path : conf.cgroup_device_acl)
         out.base_devices.push_back({.path = path,
                                     .kind = Kind::char_device,

@@ -19,7 +19,17 @@ namespace json = boost::json;
 namespace {
 
 bool outlives_power(const Op& op) {
-    return std::holds_alternative<Chown>(op) || std::holds_alternative<SetMode>(op);
+    return std::holds_alternative<Chown>(op) || std::holds_alternative<ReturnFile>(op) ||
+           std::holds_alternative<SetMode>(op);
+}
+
+/// Devices may be numbered otherwise after a boot: there only the inode says which file it was.
+void forget_device(Op& op) {
+    std::visit(
+        [](auto& o) {
+            if constexpr (requires { o.id.dev; }) o.id.dev = 0;
+        },
+        op);
 }
 
 bool outlives_boot(const Op& op) {
@@ -145,6 +155,7 @@ Result<> remove_journal(const std::string& folder, const std::string& name) {
 std::vector<Op> lasting(const std::vector<Op>& undo) {
     std::vector<Op> out;
     std::copy_if(undo.begin(), undo.end(), std::back_inserter(out), outlives_boot);
+    std::for_each(out.begin(), out.end(), forget_device);
     return out;
 }
 

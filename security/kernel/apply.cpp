@@ -2,6 +2,7 @@
 
 #include "conf/base/overload.hpp"
 #include "conf/base/tr.hpp"
+#include "security/kernel/owners.hpp"
 #include "security/kernel/run.hpp"
 
 #include <cerrno>
@@ -11,11 +12,13 @@
 
 namespace cloister {
 
-Result<> apply(const Op& op, Opened& opened) {
+Result<> apply(const Op& op, Opened& opened, OwnerBook& owners) {
     auto done = std::visit(
         [&](const auto& o) -> Result<> {
             if constexpr (requires { run(o, opened); })
                 return run(o, opened);
+            else if constexpr (requires { run(o, owners); })
+                return run(o, owners);
             else
                 return run(o);
         },
@@ -26,7 +29,8 @@ Result<> apply(const Op& op, Opened& opened) {
 
 Result<> apply(const Op& op) {
     Opened opened;
-    return apply(op, opened);
+    OwnerBook nobody;
+    return apply(op, opened, nobody);
 }
 
 std::unexpected<Error> failed(std::string_view verb, std::string_view path, Layer layer,

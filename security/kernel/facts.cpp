@@ -163,6 +163,7 @@ Result<> mount_facts(const std::string& pid, ProcessFacts& out) {
     out.own_mount_namespace = theirs != inode_of("/proc/self/ns/mnt");
     if (!out.own_mount_namespace) return {};
     for (const auto& mount : TRY(mounts(pid))) {
+        if (mount.idmapped) out.idmapped_mounts.push_back(mount.point);
         if (mount.shared) out.peer_mounts.push_back(mount.point);
         if (mount.point == "/dev" || mount.point.starts_with("/dev/")) out.dev_mounts.push_back(mount.point);
     }

@@ -16,10 +16,6 @@ namespace {
 
 constexpr int deepest = 64; // a guest may nest folders in its own; each level holds a descriptor
 
-bool same(const struct stat& found, const FileId& id) {
-    return (id.dev == 0 && id.ino == 0) || (found.st_dev == id.dev && found.st_ino == id.ino);
-}
-
 Result<> give(int fd, const std::string& path, Owner owner, std::uint32_t mode) {
     if (::fchown(fd, owner.uid, owner.gid) < 0) return failed("change the owner of", path, Layer::dac);
     // after the owner: chown clears setuid bits, and nobody else may get in before it
@@ -70,12 +66,22 @@ Result<> write_all(int to, std::string_view text, const std::string& path) {
     return {};
 }
 
-/// What a chown may meet on file systems without owners, or that are read-only: the mode bits decide then.
+} // namespace
+
+bool same_file(const struct stat& found, const FileId& id) {
+    return (id.ino == 0 || found.st_ino == id.ino) && (id.dev == 0 || found.st_dev == id.dev);
+}
+
 bool owners_are_fixed(int number) {
     return number == EROFS || number == EOPNOTSUPP || number == EINVAL || number == EPERM;
 }
 
-} // namespace
+Fd open_without_links(const std::string& path) {
+    open_how how{.flags = O_PATH | O_NOFOLLOW | O_CLOEXEC,
+                 .mode = 0,
+                 .resolve = RESOLVE_NO_SYMLINKS | RESOLVE_NO_MAGICLINKS};
+    return Fd(static_cast<int>(::syscall(SYS_openat2, AT_FDCWD, path.c_str(), &how, sizeof how)));
+}
 
 Result<> make_parents(const std::string& path, std::uint32_t mode) {
     for (auto slash = path.find('/', 1); slash != std::string::npos; slash = path.find('/', slash + 1)) {
@@ -157,7 +163,7 @@ Result<> run(const Chown& op) {
     if (!file) return failed("open", op.path, Layer::dac);
     struct stat found{};
     if (::fstat(file.n(), &found) < 0) return failed("look at", op.path, Layer::dac);
-    if (!same(found, op.id))
+    if (!same_file(found, op.id))
         return fail(Code::resource_busy, tr("'{0}' is not the file any more that it was", op.path));
     if (found.st_uid == op.owner.uid && found.st_gid == op.owner.gid) return {};
     if (found.st_uid != op.was.uid || found.st_gid != op.was.gid)
@@ -172,7 +178,7 @@ Result<> run(const SetMode& op) {
     if (!file) return failed("open", op.path, Layer::dac);
     struct stat found{};
     if (::fstat(file.n(), &found) < 0) return failed("look at", op.path, Layer::dac);
-    if (!same(found, op.id))
+    if (!same_file(found, op.id))
         return fail(Code::resource_busy, tr("'{0}' is not the file any more that it was", op.path));
     if ((found.st_mode & 07777) == op.mode) return {};
     if ((found.st_mode & 07777) != op.was)

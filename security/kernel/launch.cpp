@@ -63,8 +63,9 @@ struct Launch::State {
     Result<> apply(const std::vector<Op>& ops) {
         for (const auto& op : ops) {
             const auto* vsock = std::get_if<OpenVsock>(&op);
-            auto done =
-                vsock != nullptr && vsock->cid == 0 ? open_vsock(*vsock) : cloister::apply(op, opened);
+            auto done = vsock != nullptr && vsock->cid == 0
+                            ? open_vsock(*vsock)
+                            : cloister::apply(op, opened, *environment.owners);
             if (!done) return done;
         }
         return {};
@@ -73,7 +74,7 @@ struct Launch::State {
     Result<> open_vsock(OpenVsock op) {
         constexpr std::uint32_t first = 3, last = 0xfffffffe; // 0, 1, 2 are the hypervisor's and the host's
         for (op.cid = first; op.cid < last; ++op.cid) {
-            auto done = cloister::apply(op, opened);
+            auto done = cloister::apply(op, opened, *environment.owners);
             if (!done && done.error().sys_errno == EADDRINUSE) continue;
             if (!done) return done;
             cids[op.symbol] = op.cid;
@@ -184,7 +185,7 @@ Result<Launch> Launch::prepare(const LaunchPlan& plan, const LaunchEnvironment& 
     const std::vector<std::pair<LaunchStep, std::function<Result<>()>>> steps{
         {LaunchStep::look,
          [&]() -> Result<> {
-             seen = TRY(look(plan, environment.cgroups));
+             seen = TRY(look(plan, environment.cgroups, environment.owners.get()));
              return {};
          }},
         {LaunchStep::lower, [&] { return s.lower_plan(seen); }},
@@ -324,29 +325,24 @@ Result<> Launch::abandon() {
     s.log = {};
     for (const auto& path : s.fresh)
         if (auto removed = cloister::apply(RemoveFile{path}); !removed) return removed;
-    auto left = release(s.undo);
-    if (!left) return std::unexpected(left.error());
+    if (auto released = release(s.undo, *s.environment.owners); !released) return released;
     s.helpers.clear(); // ended by the undo list
     s.undo.clear();
     return {};
 }
 
-Result<std::vector<Op>> release(const std::vector<Op>& undo, const std::vector<std::string>& in_use) {
-    std::vector<Op> handed_over;
+Result<> release(const std::vector<Op>& undo, OwnerBook& owners) {
+    Opened none;
     std::optional<Error> first;
     for (const auto& op : undo) {
-        const auto* owner = std::get_if<Chown>(&op);
-        if (owner != nullptr && owner->shared && std::ranges::find(in_use, owner->path) != in_use.end()) {
-            handed_over.push_back(op);
-            continue;
-        }
-        auto done = apply(op);
+        auto done = apply(op, none, owners);
         if (done) continue;
         // A file that went, that is another one now, or that somebody gave away meanwhile: not ours to
         // change.
-        const bool files = owner != nullptr || std::holds_alternative<SetMode>(op);
+        const bool files = std::holds_alternative<Chown>(op) || std::holds_alternative<ReturnFile>(op) ||
+                           std::holds_alternative<SetMode>(op);
         if (files && (done.error().code == Code::resource_busy || done.error().sys_errno == ENOENT ||
-                      done.error().sys_errno == ENOTDIR))
+                      done.error().sys_errno == ENOTDIR || done.error().sys_errno == ELOOP))
             continue;
         if (first)
             first->context.push_back(done.error().message);
@@ -354,12 +350,13 @@ Result<std::vector<Op>> release(const std::vector<Op>& undo, const std::vector<s
             first = std::move(done).error();
     }
     if (first) return std::unexpected(std::move(*first));
-    return handed_over;
+    return {};
 }
 
 Result<std::vector<Op>> hotplug(const LaunchPlan& running, const DevicePlan& added, const ProcessId& guest,
-                                const CgroupLayout& cgroups, const Journal& journal, Opened& opened) {
-    const auto seen = TRY(look(added, cgroups));
+                                const CgroupLayout& cgroups, const Journal& journal, Opened& opened,
+                                OwnerBook& owners) {
+    const auto seen = TRY(look(added, cgroups, &owners));
     // The group's own list, as it is in force: what it has is not added, so that an unplug does not take it
     // away.
     auto whole = running;
@@ -368,7 +365,7 @@ Result<std::vector<Op>> hotplug(const LaunchPlan& running, const DevicePlan& add
     const auto list = TRY(read_device_list(lowered.device_backend, lowered.device_group));
     const auto ops =
         TRY(lower_hotplug(running, added, seen, guest, list ? list->rules : std::vector<DeviceRule>{}));
-    return apply_all(ops, journal, [&](const Op& op) { return apply(op, opened); });
+    return apply_all(ops, journal, [&](const Op& op) { return apply(op, opened, owners); });
 }
 
 } // namespace cloister

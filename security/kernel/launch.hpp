@@ -12,6 +12,7 @@
 #include "conf/base/result.hpp"
 #include "security/apply_all.hpp"
 #include "security/kernel/apply.hpp"
+#include "security/kernel/owners.hpp"
 #include "security/kernel/process.hpp"
 #include "security/lower.hpp"
 #include "security/verify.hpp"
@@ -47,7 +48,8 @@ struct LaunchEnvironment {
     CgroupLayout cgroups{};            ///< cgroup_layout(), read once when the daemon starts
     std::optional<LaunchStep> fault{}; ///< tests: fail at the end of this step
     int log_fd = -1; ///< QEMU's stdout and stderr; -1: plan.paths.log is opened (append, 0600 root)
-    std::chrono::milliseconds patience{30000}; ///< for each answer of the helper
+    std::chrono::milliseconds patience{30000};                         ///< for each answer of the helper
+    std::shared_ptr<OwnerBook> owners = std::make_shared<OwnerBook>(); ///< one for all guests of a daemon
 };
 
 class Launch {
@@ -85,22 +87,23 @@ private:
     std::unique_ptr<State> state_;
 };
 
-/// Takes everything back: every Op is tried, what is already gone is fine. Idempotent.
-/// Owners of shared files that are still in use by others (`in_use`: paths) are not restored, but returned:
-/// hand them to one of the others' undo list. Errors: the first failure, after all were tried; the context
+/// Takes everything back: every Op is tried, what is already gone is fine. Idempotent. Files that other
+/// holders of the book still use stay theirs. Errors: the first failure, after all were tried; the context
 /// lists the rest.
-Result<std::vector<Op>> release(const std::vector<Op>& undo, const std::vector<std::string>& in_use = {});
+Result<> release(const std::vector<Op>& undo, OwnerBook& owners);
 
-/// What a launch looks at, for explain: reads, never writes.
-Result<HostLook> look(const LaunchPlan& plan, const CgroupLayout& cgroups);
+/// What a launch looks at, for explain: reads, never writes. `owners` null: nobody holds anything.
+Result<HostLook> look(const LaunchPlan& plan, const CgroupLayout& cgroups, const OwnerBook* owners = nullptr);
 /// For hot-plug: the names that `added` needs.
-Result<HostLook> look(const DevicePlan& added, const CgroupLayout& cgroups);
+Result<HostLook> look(const DevicePlan& added, const CgroupLayout& cgroups,
+                      const OwnerBook* owners = nullptr);
 /// The mounted cgroup hierarchies. Errors: system.
 Result<CgroupLayout> cgroup_layout();
 
 /// Adds a device to a running guest: nodes, device list, owners, all or nothing. Returns the inverses. The
 /// descriptors of `added` are opened into `opened`, for SCM_RIGHTS over QMP.
 Result<std::vector<Op>> hotplug(const LaunchPlan& running, const DevicePlan& added, const ProcessId& guest,
-                                const CgroupLayout& cgroups, const Journal& journal, Opened& opened);
+                                const CgroupLayout& cgroups, const Journal& journal, Opened& opened,
+                                OwnerBook& owners);
 
 } // namespace cloister

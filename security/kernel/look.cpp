@@ -1,6 +1,7 @@
 #include "conf/base/tr.hpp"
 #include "security/kernel/launch.hpp"
 #include "security/kernel/mounts.hpp"
+#include "security/kernel/owners.hpp"
 #include "security/kernel/run.hpp"
 
 #include <algorithm>
@@ -53,7 +54,17 @@ std::string leads_to(const std::string& link, const std::string& target) {
     return (real == "/" ? "" : real) + "/" + name;
 }
 
-void see(const std::string& path, std::map<std::string, Seen>& into) {
+/// The folder's own symlinks followed, the last component as it is. Empty when that changes nothing.
+std::string real_name(const std::string& path) {
+    const auto [folder, name] = split(path);
+    std::array<char, PATH_MAX> resolved{};
+    if (::realpath(folder.c_str(), resolved.data()) == nullptr) return {};
+    const std::string_view real = resolved.data();
+    auto out = (real == "/" ? std::string() : std::string(real)) + "/" + name;
+    return out == path ? std::string() : out;
+}
+
+void see(const std::string& path, std::map<std::string, Seen>& into, const OwnerBook* owners) {
     std::string at = path;
     for (int hops = 0; hops < 40 && !at.empty() && !into.contains(at); ++hops) {
         struct stat found{};
@@ -74,8 +85,11 @@ void see(const std::string& path, std::map<std::string, Seen>& into) {
             if (size < 0) return;
             seen.target.assign(target.data(), static_cast<std::size_t>(size));
             seen.next = leads_to(at, seen.target);
-        } else
+        } else {
             seen.acl = acl_of(at);
+            seen.real = real_name(at);
+            if (owners != nullptr) seen.former = owners->former(seen.id);
+        }
         const auto next = seen.next;
         into.emplace(at, std::move(seen));
         at = next;
@@ -101,9 +115,14 @@ std::optional<std::uint32_t> id_of(const std::string& name, bool group) {
 }
 
 HostLook look_at(const std::vector<std::string>& paths, const std::vector<Grant>& grants,
-                 const std::vector<Descriptor>& descriptors, const CgroupLayout& cgroups) {
+                 const std::vector<Descriptor>& descriptors, const CgroupLayout& cgroups,
+                 const OwnerBook* owners) {
     HostLook out{.cgroups = cgroups};
-    for (const auto& path : paths) see(path, out.paths);
+    {
+        // A file's owner and what the book says of it belong together.
+        const auto still = owners != nullptr ? owners->still() : std::unique_lock<std::mutex>();
+        for (const auto& path : paths) see(path, out.paths, owners);
+    }
     for (const auto& descriptor : descriptors)
         if (const auto* tap = std::get_if<TapDevice>(&descriptor.what))
             if (::if_nametoindex(tap->name.c_str()) != 0) out.interfaces.push_back(tap->name);
@@ -126,11 +145,11 @@ HostLook look_at(const std::vector<std::string>& paths, const std::vector<Grant>
 
 } // namespace
 
-Result<HostLook> look(const LaunchPlan& plan, const CgroupLayout& cgroups) {
-    return look_at(paths_of(plan, cgroups), plan.grants, plan.descriptors, cgroups);
+Result<HostLook> look(const LaunchPlan& plan, const CgroupLayout& cgroups, const OwnerBook* owners) {
+    return look_at(paths_of(plan, cgroups), plan.grants, plan.descriptors, cgroups, owners);
 }
-Result<HostLook> look(const DevicePlan& added, const CgroupLayout& cgroups) {
-    return look_at(paths_of(added), added.grants, added.descriptors, cgroups);
+Result<HostLook> look(const DevicePlan& added, const CgroupLayout& cgroups, const OwnerBook* owners) {
+    return look_at(paths_of(added), added.grants, added.descriptors, cgroups, owners);
 }
 
 Result<CgroupLayout> cgroup_layout() {

@@ -35,6 +35,7 @@ Result<std::vector<Mount>> mounts(const std::string& process) {
         std::string id, parent, device, root, word;
         Mount mount;
         words >> id >> parent >> device >> root >> mount.point >> word;
+        mount.idmapped = (word + ",").find(",idmapped,") != std::string::npos;
         while (words >> word && word != "-") {
             mount.shared |= word.starts_with("shared:");
             mount.slave |= word.starts_with("master:");

@@ -11,6 +11,7 @@ namespace cloister {
 struct Mount {
     std::string point{}, type{}, source{}, options{}; ///< options: of the file system
     bool shared = false, slave = false;
+    bool idmapped = false; ///< owners look different through it
     bool operator==(const Mount&) const = default;
 };
 /// In mount order: a later one at the same point hides the earlier. `process`: "self" or a pid.

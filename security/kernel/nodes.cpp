@@ -78,21 +78,6 @@ Result<Place> place_to_make(const ProcessId& guest, const std::string& path) {
     return place;
 }
 
-/// Mounting works only from inside the namespace. A thread of its own goes there and ends there: nothing is
-/// forked, and no other thread's root or folder changes.
-Result<> inside(const Fd& guest, const std::function<Result<>()>& work) {
-    Result<> done;
-    std::thread([&] {
-        if (::unshare(CLONE_FS) < 0)
-            done = failed("enter", "the guest's mount namespace", Layer::mountns);
-        else if (::setns(guest.n(), CLONE_NEWNS) < 0)
-            done = failed("enter", "the guest's mount namespace", Layer::mountns);
-        else
-            done = work();
-    }).join();
-    return done;
-}
-
 Result<> finish_node(const Place& place, const MakeNode& op) {
     const Fd node(::openat(place.folder.n(), place.name.c_str(), O_PATH | O_NOFOLLOW | O_CLOEXEC));
     if (!node) return failed("open", op.path, Layer::mountns);
@@ -109,6 +94,20 @@ Result<> finish_node(const Place& place, const MakeNode& op) {
 }
 
 } // namespace
+
+/// Mounting works only from inside the namespace. A thread of its own goes there and ends there.
+Result<> inside(const Fd& guest, const std::function<Result<>()>& work) {
+    Result<> done;
+    std::thread([&] {
+        if (::unshare(CLONE_FS) < 0)
+            done = failed("enter", "the guest's mount namespace", Layer::mountns);
+        else if (::setns(guest.n(), CLONE_NEWNS) < 0)
+            done = failed("enter", "the guest's mount namespace", Layer::mountns);
+        else
+            done = work();
+    }).join();
+    return done;
+}
 
 Result<> run(const MakeNode& op) {
     const auto place = TRY(place_to_make(op.guest, op.path));

@@ -8,6 +8,7 @@
 #include <functional>
 #include <string>
 #include <string_view>
+#include <sys/stat.h>
 
 namespace cloister {
 
@@ -16,11 +17,15 @@ Result<> run(const RemoveDirectory& op);
 Result<> run(const MakeFile& op);
 Result<> run(const RemoveFile& op);
 Result<> run(const Chown& op);
+Result<> run(const GiveFile& op, OwnerBook& owners);
+Result<> run(const ReturnFile& op, OwnerBook& owners);
 Result<> run(const SetMode& op);
 Result<> run(const MakeNode& op);
 Result<> run(const MakeLink& op);
 Result<> run(const BindMount& op);
 Result<> run(const RemoveNode& op);
+Result<> run(const MapOwner& op);
+Result<> run(const UnmapOwner& op);
 Result<> run(const MakeCgroup& op);
 Result<> run(const RemoveCgroup& op);
 Result<> run(const SetCgroupValue& op);
@@ -44,6 +49,15 @@ std::pair<std::string, std::string> split(const std::string& path);
 std::optional<std::string> read_file(const std::string& path);
 /// One write(2) of all of it, as the kernel's control files want it. Errors: system.
 Result<> write_file(const std::string& path, std::string_view value, Layer layer);
+/// Runs `work` in the mount namespace of the process behind `guest`, a pidfd, on a thread of its own: nothing
+/// is forked, and no other thread's root or folder changes.
+Result<> inside(const Fd& guest, const std::function<Result<>()>& work);
+/// Whether what was found is what the plan was made for.
+bool same_file(const struct stat& found, const FileId& id);
+/// What a chown may meet on file systems without owners, or that are read-only: the mode bits decide then.
+bool owners_are_fixed(int number);
+/// O_PATH of a name that must have no symlink in it; empty with errno.
+Fd open_without_links(const std::string& path);
 std::string fd_path(int fd); ///< "/proc/self/fd/N": names an open file where a call takes only paths
 
 /// Missing folders on the way to `path` (itself not), searchable but not listable by others.

@@ -165,7 +165,8 @@ TEST(Launch, TheHelperDoesNothingBeforeTheGoByteAndEndsWithItsDaemon) {
     const auto status = wait_exit(pidfd, std::chrono::seconds(10));
     ASSERT_TRUE(status);
     EXPECT_EQ(status->code, 0);
-    EXPECT_TRUE(release(undo));
+    OwnerBook nobody;
+    EXPECT_TRUE(release(undo, nobody));
     end(*launch);
 }
 

@@ -103,7 +103,8 @@ TEST(Process, AGroupIsRemovedWhenItsLastProcessEnds) {
         ::poll(&nothing, 0, 50);
         ::kill(pid, SIGKILL);
     });
-    const auto released = release(undo);
+    OwnerBook nobody;
+    const auto released = release(undo, nobody);
     killer.join();
     EXPECT_TRUE(released) << text(released.error());
     EXPECT_TRUE(wait_exit(pidfd, std::chrono::seconds(10)));

@@ -120,6 +120,23 @@ TEST(CheckDomain, RefusesWithTheReferencesTexts) {
               "missing security model when using multiple labels");
     EXPECT_EQ(refusal("<seclabel model='dac'/><seclabel type='none' model='dac'/>"),
               "seclabel for model dac is already provided");
+    EXPECT_EQ(refusal("<seclabel type='dynamic'><baselabel>a:b:c:s0</baselabel></seclabel>"),
+              "missing security model in domain seclabel");
+    const auto disk = [](const std::string& labels) {
+        return "<devices><disk type='file' device='disk'><source file='/a'>" + labels +
+               "</source><target dev='vda'/></disk></devices>";
+    };
+    const std::string owner = "<seclabel model='dac' relabel='yes'><label>root:root</label></seclabel>";
+    EXPECT_EQ(refusal(disk(owner)), "");
+    EXPECT_EQ(refusal(disk(owner) + "<seclabel model='dac'/>"), "");
+    EXPECT_EQ(refusal(disk(owner + owner)), "seclabel for model dac is already provided");
+    for (const char* whole : {"<seclabel type='none' model='dac'/>",
+                              "<seclabel type='static' model='dac'><label>root:root</label></seclabel>"})
+        EXPECT_EQ(refusal(disk(owner) + whole),
+                  "label overrides require relabeling to be enabled at the domain level");
+    EXPECT_EQ(refusal("<devices><serial type='file'><source path='/a'>" + owner + owner +
+                      "</source></serial></devices>"),
+              "seclabel for model dac is already provided");
     EXPECT_EQ(
         refusal("<devices><rng model='virtio'><backend model='builtin'/><address type='pci' slot='0x20'/>"
                 "</rng></devices>"),

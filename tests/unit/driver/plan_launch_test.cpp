@@ -161,6 +161,53 @@ TEST(Identity, RefusesALabelOfASecurityModelThatIsNotHere) {
     EXPECT_EQ(refusal(text), "unsupported configuration: Security driver model 'selinux' is not available");
 }
 
+TEST(Identity, BothSpellingsOfNoSelinuxAreOneWhereThereIsSelinux) {
+    PlanWorld world;
+    const auto labels = [&](const std::string& written) {
+        auto text = guest("pc", "");
+        text.insert(text.rfind("</domain>"), written);
+        const auto printed = print_domain(world.defined(text).value());
+        const auto at = printed.find("  <seclabel");
+        return at == std::string::npos ? "" : printed.substr(at, printed.find("</domain>") - at);
+    };
+    const std::string none = "  <seclabel type='none' model='none'/>\n",
+                      off = "  <seclabel type='none' model='selinux'/>\n";
+    EXPECT_EQ(labels("<seclabel type='none'/>"), none);
+    EXPECT_EQ(labels("<seclabel type='none' model='none'/>"), none);
+    world.facts.selinux = "enforcing";
+    for (const char* spelling :
+         {"<seclabel type='none'/>", "<seclabel model='none'/>", "<seclabel type='none' model='none'/>",
+          "<seclabel type='none' model='selinux'/>"})
+        EXPECT_EQ(labels(spelling), off) << spelling;
+    EXPECT_EQ(labels("<seclabel type='none' model='none'/><seclabel type='none' model='dac'/>"),
+              off + "  <seclabel type='none' model='dac'/>\n");
+}
+
+TEST(Identity, ThatIsNotConfinedIsRefusedWhereConfinementIsRequired) {
+    PlanWorld world;
+    world.conf.security_require_confined = true;
+    for (const char* label : {"<seclabel type='none'/>", "<seclabel type='none' model='dac'/>"}) {
+        auto text = guest("pc", "");
+        text.insert(text.rfind("</domain>"), label);
+        EXPECT_EQ(refusal(text, world),
+                  "unsupported configuration: Unconfined guests are not allowed on this host");
+    }
+}
+
+TEST(Identity, CarriesTheOwnershipThatQemuConfAsksFor) {
+    PlanWorld world;
+    EXPECT_TRUE(planned(guest("pc", ""), world).identity.remember_owner);
+    EXPECT_FALSE(planned(guest("pc", ""), world).identity.map_owner);
+    world.conf.remember_owner = false;
+    world.conf.ownership = "idmap";
+    EXPECT_FALSE(planned(guest("pc", ""), world).identity.remember_owner);
+    EXPECT_TRUE(planned(guest("pc", ""), world).identity.map_owner);
+    world.conf.namespaces.emplace();
+    EXPECT_EQ(refusal(guest("pc", ""), world),
+              "unsupported configuration: ownership = \"idmap\" needs the private "
+              "mount namespace: qemu.conf namespaces");
+}
+
 TEST(Confinement, NamesTheLineOfEachRelaxation) {
     PlanWorld world;
     world.conf.file = "qemu.conf";

@@ -102,7 +102,9 @@ TEST(Store, AJournalReadsBackNewestFirstAlsoWhenACrashCutItsLastLine) {
     const auto read = store::load_journal(path).value();
     EXPECT_EQ(read.process.pid, 7);
     EXPECT_EQ(read.undo, (std::vector<Op>{owner, tap, folder}));
-    EXPECT_EQ(store::lasting(read.undo), (std::vector<Op>{owner, folder}));
+    const Op later = Chown{.path = "/a", .id = {0, 2}, .owner = {0, 0}, .was = {64055, 64055}};
+    EXPECT_EQ(store::lasting(read.undo), (std::vector<Op>{later, folder}))
+        << "after a boot the device may have another number";
 }
 
 TEST(Store, AForeignJournalIsNotGuessedAt) {

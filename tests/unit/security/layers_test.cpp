@@ -34,26 +34,80 @@ Grant disk(std::string path, Access access = Access::read_write) {
 }
 
 // ---- dac ----
+GiveFile give(std::string path, std::uint64_t ino, Owner was, bool remember = true) {
+    return {.path = std::move(path),
+            .id = {254, ino},
+            .owner = {64055, 107},
+            .was = was,
+            .back = was,
+            .holder = "vm: disk vda",
+            .remember = remember};
+}
+GiveFile hold(std::string path, std::uint64_t ino, Owner whose) {
+    auto out = give(std::move(path), ino, whose, false);
+    out.owner = whose;
+    return out;
+}
+std::vector<Op> owners(const std::vector<Grant>& grants, const Identity& who, const HostLook& look,
+                       bool private_dev = true) {
+    return dac_ops(grants, who, private_dev, look, "vm").value();
+}
+
 TEST(Dac, GivesTheGuestItsExclusiveFilesAndRemembersWhoseTheyWere) {
     const HostLook look{.paths = {{"/a", file(0600, {0, 0})}}};
-    EXPECT_EQ(dac_ops({disk("/a")}, qemu, true, look).value(),
-              (std::vector<Op>{Chown{"/a", {254, 1}, {64055, 107}, {0, 0}, false}}));
+    EXPECT_EQ(owners({disk("/a")}, qemu, look), (std::vector<Op>{give("/a", 1, {0, 0})}));
 }
-TEST(Dac, FollowsASymlinkToTheFileItself) {
-    const HostLook look{.paths = {{"/l", link("a", "/a")}, {"/a", file(0600, {1, 1})}}};
-    EXPECT_EQ(dac_ops({disk("/l"), disk("/a")}, qemu, true, look).value(),
-              (std::vector<Op>{Chown{"/a", {254, 1}, {64055, 107}, {1, 1}, false}}));
+TEST(Dac, FollowsASymlinkToTheFileItselfAndNamesItWithoutOne) {
+    auto seen = file(0600, {1, 1});
+    seen.real = "/real/a";
+    const HostLook look{.paths = {{"/l", link("a", "/a")}, {"/a", seen}}};
+    EXPECT_EQ(owners({disk("/l"), disk("/a")}, qemu, look), (std::vector<Op>{give("/real/a", 1, {1, 1})}));
 }
-TEST(Dac, LeavesWhatTheGuestCanReadAlready) {
+TEST(Dac, HoldsWhatTheGuestCanReadAlreadyAndGivesItTheRest) {
     const HostLook look{.paths = {{"/world", file(0644, {0, 0})},
-                                  {"/group", file(0640, {0, 107})},
+                                  {"/group", file(0640, {0, 107}, 2)},
                                   {"/no", file(0600, {0, 0}, 7)}}};
-    EXPECT_EQ(dac_ops({disk("/world", Access::read), disk("/group", Access::read), disk("/no", Access::read)},
-                      qemu, true, look)
-                  .value(),
-              (std::vector<Op>{Chown{"/no", {254, 7}, {64055, 107}, {0, 0}, true}}));
+    EXPECT_EQ(owners({disk("/world", Access::read), disk("/group", Access::read), disk("/no", Access::read)},
+                     qemu, look),
+              (std::vector<Op>{hold("/world", 1, {0, 0}), hold("/group", 2, {0, 107}),
+                               give("/no", 7, {0, 0}, false)}));
 }
-TEST(Dac, DoesNotTouchWhatAnOverrideTheConfigurationOrWeOurselvesKeep) {
+TEST(Dac, AFileThatAnotherGuestHoldsComesBackToWhomItBelongedBeforeBoth) {
+    auto seen = file(0600, {64055, 107});
+    seen.former = Owner{5, 6};
+    auto expected = give("/a", 1, {64055, 107});
+    expected.back = {5, 6};
+    EXPECT_EQ(owners({disk("/a")}, qemu, {.paths = {{"/a", seen}}}), (std::vector<Op>{expected}));
+}
+TEST(Dac, EachDeviceHoldsAFileOfItsOwnAccord) {
+    auto second = disk("/a");
+    second.why = "disk vdb";
+    const auto ops = owners({disk("/a"), second, second}, qemu, {.paths = {{"/a", file(0600, {0, 0})}}});
+    ASSERT_EQ(ops.size(), 2U);
+    EXPECT_EQ(std::get<GiveFile>(ops[1]).holder, "vm: disk vdb");
+}
+TEST(Dac, WithoutAMemoryAnExclusiveFileIsRootsAfterwardsAndASharedOneStays) {
+    auto forgetful = qemu;
+    forgetful.remember_owner = false;
+    auto exclusive = give("/a", 1, {5, 5}, false), shared = exclusive;
+    exclusive.back = {0, 0};
+    shared.back = {64055, 107};
+    const HostLook look{.paths = {{"/a", file(0600, {5, 5})}}};
+    EXPECT_EQ(owners({disk("/a")}, forgetful, look), (std::vector<Op>{exclusive}));
+    EXPECT_EQ(owners({disk("/a", Access::read)}, forgetful, look), (std::vector<Op>{shared}));
+}
+TEST(Dac, WithIdmapFilesAreHeldAndShownAsTheGuestsOwn) {
+    auto mapped = qemu;
+    mapped.map_owner = true;
+    const HostLook look{.paths = {{"/a", file(0600, {5, 5})}, {"/world", file(0644, {0, 0}, 2)}}};
+    const std::vector<Grant> grants{disk("/a"), disk("/world", Access::read)};
+    EXPECT_EQ(owners(grants, mapped, look),
+              (std::vector<Op>{hold("/a", 1, {5, 5}), hold("/world", 2, {0, 0})}));
+    EXPECT_EQ(map_ops(grants, mapped, true, look).value(),
+              (std::vector<Op>{MapOwner{{}, "/a", {254, 1}, {5, 5}, {64055, 107}}}));
+    EXPECT_EQ(map_ops(grants, qemu, true, look).value(), std::vector<Op>{});
+}
+TEST(Dac, DoesNotChangeWhatAnOverrideTheConfigurationOrWeOurselvesKeep) {
     const HostLook look{.paths = {{"/a", file(0600, {0, 0})}}};
     auto labelled = disk("/a");
     labelled.overrides = {{"dac", false, {}}};
@@ -61,13 +115,14 @@ TEST(Dac, DoesNotTouchWhatAnOverrideTheConfigurationOrWeOurselvesKeep) {
     made.created_by_us = true;
     auto kept = disk("/a");
     kept.keep_owner = true;
-    EXPECT_EQ(dac_ops({labelled, made, kept, disk("/absent")}, qemu, true, look).value(), std::vector<Op>{});
+    EXPECT_EQ(owners({made, kept, disk("/absent")}, qemu, look), std::vector<Op>{});
+    EXPECT_EQ(owners({labelled}, qemu, look), (std::vector<Op>{hold("/a", 1, {0, 0})}));
     auto fixed = qemu;
     fixed.relabel_dac = false;
-    EXPECT_EQ(dac_ops({disk("/a")}, fixed, true, look).value(), std::vector<Op>{});
+    EXPECT_EQ(owners({disk("/a")}, fixed, look), (std::vector<Op>{hold("/a", 1, {0, 0})}));
     fixed = qemu;
     fixed.set_ids = false;
-    EXPECT_EQ(dac_ops({disk("/a")}, fixed, true, look).value(), std::vector<Op>{});
+    EXPECT_EQ(owners({disk("/a")}, fixed, look), std::vector<Op>{});
 }
 TEST(Dac, AnOverrideNamesAnotherOwnerByNumberOrByName) {
     const HostLook look{.paths = {{"/a", file(0600, {0, 0})}}, .names = {{"root:kvm", {0, 36}}}};
@@ -84,9 +139,10 @@ TEST(Dac, AnOverrideNamesAnotherOwnerByNumberOrByName) {
 }
 TEST(Dac, LeavesNodesOfThePrivateDevToTheMountNamespace) {
     const HostLook look{.paths = {{"/dev/sda", node(SeenKind::block_device, 8, 0)}}};
-    EXPECT_EQ(dac_ops({disk("/dev/sda")}, qemu, true, look).value(), std::vector<Op>{});
-    EXPECT_EQ(dac_ops({disk("/dev/sda")}, qemu, false, look).value(),
-              (std::vector<Op>{Chown{"/dev/sda", {5, 100}, {64055, 107}, {0, 6}, false}}));
+    EXPECT_EQ(owners({disk("/dev/sda")}, qemu, look), std::vector<Op>{});
+    auto expected = give("/dev/sda", 100, {0, 6});
+    expected.id.dev = 5;
+    EXPECT_EQ(owners({disk("/dev/sda")}, qemu, look, false), (std::vector<Op>{expected}));
 }
 TEST(Dac, WithAnAclTheModeBitsSayNothing) {
     auto seen = file(0666, {0, 0});

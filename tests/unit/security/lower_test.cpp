@@ -159,7 +159,11 @@ TEST(Lower, AHotPlugAddsOnlyWhatTheGuestHasNot) {
     const ProcessId guest{7, 8, "b"};
     const DeviceRule pty{NodeType::char_device, 136, {}, true, true, false},
         null{NodeType::char_device, 1, 3, true, true, false};
-    const std::vector<Op> owner{Chown{"/a.img", {254, 5}, {64055, 107}, {0, 0}, false}};
+    const std::vector<Op> owner{GiveFile{.path = "/a.img",
+                                         .id = {254, 5},
+                                         .owner = {64055, 107},
+                                         .holder = running.name + ": disk vdb",
+                                         .remember = true}};
     EXPECT_EQ(lower_hotplug(running, added, look, guest, {null, pty}).value(), owner);
     running.confinement.base_devices.clear();
     EXPECT_EQ(

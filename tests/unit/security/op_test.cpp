@@ -20,12 +20,16 @@ const std::vector<Op> all{
     RemoveDirectory{"/a", true},
     MakeFile{"/f", std::string("\0\x7f\xff secret", 10), "/t", 0640, {3, 4}, false},
     RemoveFile{"/f"},
-    Chown{"/d \xc3\xa4", {254, 99}, {5, 6}, {7, 8}, true},
+    Chown{"/d \xc3\xa4", {254, 99}, {5, 6}, {7, 8}},
+    GiveFile{"/g", {254, 98}, {5, 6}, {7, 8}, {9, 10}, "vm: disk vda", true},
+    ReturnFile{"/r", {254, 97}, {5, 6}, {9, 10}, "vm: disk vda", true},
     SetMode{"/d", {254, 99}, 0600, 0644},
     MakeNode{guest, "/dev/x", NodeType::block_device, 7, 1, 0660, {9, 10}, std::string("\2\0\0\0", 4)},
     MakeLink{guest, "/dev/l", "../x"},
     BindMount{guest, "/dev/s", "/dev/t", {1, 2}, true},
     RemoveNode{guest, "/dev/x", true},
+    MapOwner{guest, "/m", {254, 96}, {1, 2}, {3, 4}},
+    UnmapOwner{guest, "/m"},
     MakeCgroup{"/sys/fs/cgroup/cpu", "machine/q", {"cpu", "io"}, "0-1", "0", false},
     RemoveCgroup{"/sys/fs/cgroup/cpu", "machine/q", true},
     SetCgroupValue{"/sys/fs/cgroup/pids/x/pids.max", "33", "max"},
@@ -79,10 +83,11 @@ TEST(Op, InversesTakeBackNewestFirst) {
               (std::vector<Op>{
                   RemoveTap{"vnet0"}, RemoveFile{"/s"}, RemoveDevices{DeviceBackend::v1, "/g", rules},
                   SetCgroupValue{"/sys/fs/cgroup/pids/x/pids.max", "max", "33"},
-                  RemoveCgroup{"/sys/fs/cgroup/cpu", "machine/q", false}, RemoveNode{guest, "/dev/t", true},
-                  RemoveNode{guest, "/dev/l", false}, RemoveNode{guest, "/dev/x", false},
-                  SetMode{"/d", {254, 99}, 0644, 0600}, Chown{"/d \xc3\xa4", {254, 99}, {7, 8}, {5, 6}, true},
-                  RemoveFile{"/f"}, RemoveDirectory{"/a"}}));
+                  RemoveCgroup{"/sys/fs/cgroup/cpu", "machine/q", false}, UnmapOwner{guest, "/m"},
+                  RemoveNode{guest, "/dev/t", true}, RemoveNode{guest, "/dev/l", false},
+                  RemoveNode{guest, "/dev/x", false}, SetMode{"/d", {254, 99}, 0644, 0600},
+                  ReturnFile{"/g", {254, 98}, {5, 6}, {9, 10}, "vm: disk vda", true},
+                  Chown{"/d \xc3\xa4", {254, 99}, {7, 8}, {5, 6}}, RemoveFile{"/f"}, RemoveDirectory{"/a"}}));
 }
 
 TEST(Op, WhatIsKeptOrNotOursHasNoInverse) {
@@ -96,12 +101,12 @@ TEST(Op, WhatIsKeptOrNotOursHasNoInverse) {
 }
 
 TEST(Op, AnInverseOfAnInverseIsTheOp) {
-    for (const auto& op : {all[4], all[5], all[12]}) EXPECT_EQ(inverse(*inverse(op)), op);
+    for (const auto& op : {all[4], all[7], all[16]}) EXPECT_EQ(inverse(*inverse(op)), op);
 }
 
 TEST(Op, IsPrintedForPeople) {
     EXPECT_EQ(printed(all[4]), "chown +5:+6 '/d \xc3\xa4' (was +7:+8)");
-    EXPECT_EQ(printed(all[14]), "device list of '/g' (bpf): c 10:232 rw, b 7:* rm");
+    EXPECT_EQ(printed(all[18]), "device list of '/g' (bpf): c 10:232 rw, b 7:* rm");
     for (const auto& op : all) EXPECT_FALSE(printed(op).empty());
 }
 
