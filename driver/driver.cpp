@@ -16,6 +16,7 @@
 #include "driver/store/definitions.hpp"
 #include "driver/store/files.hpp"
 
+#include <algorithm>
 #include <boost/asio/as_tuple.hpp>
 #include <boost/asio/steady_timer.hpp>
 #include <boost/asio/use_awaitable.hpp>
@@ -169,6 +170,11 @@ boost::asio::awaitable<Result<>> Driver::start() {
     auto mounted = [] { return cgroup_layout(); };
     CO_TRY(layout, co_await offload(workers_, std::move(mounted)));
     parts.launch.cgroups = layout;
+    const auto& namespaces = conf().namespaces;
+    const bool own_mounts = !namespaces || std::ranges::find(*namespaces, "mount") != namespaces->end();
+    auto short_of = [layout, own_mounts] { return host_warnings(layout, own_mounts); };
+    for (const auto& warning : co_await offload(workers_, std::move(short_of)))
+        log(LogLevel::warning, warning);
     auto look_up = [conf = conf()] { return ids_of(conf.user, conf.group); };
     auto who = co_await offload(workers_, std::move(look_up));
     if (!who) log(LogLevel::warning, "qemu.conf: " + full_text(who.error()));

@@ -24,6 +24,7 @@
 #include "driver/store/files.hpp"
 #include "driver/store/journal.hpp"
 #include "driver/store/status.hpp"
+#include "security/kernel/bpf.hpp"
 #include "security/kernel/facts.hpp"
 #include "security/report.hpp"
 
@@ -161,6 +162,12 @@ std::string last_words(const Launched& process, const std::string& log_path) {
         if (!ours && !line.empty()) out += (out.empty() ? "" : "\n") + line;
     }
     const auto add = [&](std::string text) { out += (out.empty() ? "" : "; ") + text; };
+    // The group is still there, and with it the account of what was refused.
+    const auto denied = read_denials(process.lowered.device_backend, process.lowered.device_group);
+    if (denied && *denied)
+        for (const auto& denial : **denied)
+            add(tr("the device list refused '{0}' ({1})", printed(denial.what),
+                   denial.name.empty() ? tr("no device of this host") : denial.name));
     if (!how) return out;
     if (how->known && how->signal == SIGSYS)
         add(tr("a seccomp filter killed QEMU (SIGSYS): it made a system call that its sandbox denies"));

@@ -1,6 +1,8 @@
 #include "security/cgroup_rules.hpp"
 
 #include "conf/base/tr.hpp"
+#include "security/cgroup_layout.hpp"
+#include "security/multipath.hpp"
 
 #include <algorithm>
 #include <array>
@@ -66,7 +68,7 @@ std::vector<DeviceRule> device_rules(const std::vector<Grant>& grants, const std
                                      const HostLook& look) {
     std::map<std::tuple<NodeType, std::uint32_t, std::uint32_t>, DeviceRule> found;
     for (const auto* list : {&base, &grants})
-        for (const auto& grant : *list) {
+        for (const auto& grant : with_paths_of_multipath(*list, look)) {
             const auto there = destination(look, grant.path);
             if (there.seen == nullptr) continue;
             if (there.seen->kind != SeenKind::char_device && there.seen->kind != SeenKind::block_device)
@@ -93,7 +95,7 @@ Cgroups cgroups(const LaunchPlan& plan, const HostLook& look) {
     const auto path = group_path(confinement);
     const auto above = partition_paths(confinement);
     const bool acl = confinement.device_acl && wants(plan, "devices");
-    const bool has_v2 = std::ranges::any_of(look.cgroups.hierarchies, &CgroupHierarchy::v2);
+    const auto backend = acl ? device_backend(look.cgroups) : DeviceBackend::none;
     bool threads_limited = !confinement.limits.threads.has_value();
 
     const auto make = [&](const CgroupHierarchy& in, std::vector<std::string> controllers) {
@@ -118,7 +120,7 @@ Cgroups cgroups(const LaunchPlan& plan, const HostLook& look) {
         }
         return in.mount + "/" + path;
     };
-    const auto list_devices = [&](DeviceBackend backend, const std::string& group) {
+    const auto list_devices = [&](const std::string& group) {
         out.backend = backend;
         out.device_group = group;
         out.rules = device_rules(plan.grants, confinement.base_devices, look);
@@ -128,27 +130,25 @@ Cgroups cgroups(const LaunchPlan& plan, const HostLook& look) {
     for (const auto& hierarchy : look.cgroups.hierarchies) {
         const auto used_here = [&](const std::string& controller) {
             if (controller == "pids") return confinement.limits.threads.has_value();
-            if (controller == "devices") return acl && !has_v2;
+            if (controller == "devices") return backend == DeviceBackend::v1;
             return hierarchy.v2 ? wants_v2(plan, controller) : wants(plan, controller);
         };
         std::vector<std::string> controllers;
         std::ranges::copy_if(hierarchy.controllers, std::back_inserter(controllers), used_here);
         if (hierarchy.v2) {
-            if (controllers.empty() && !acl) continue;
+            if (controllers.empty() && backend != DeviceBackend::bpf) continue;
             out.v2 = make(hierarchy, controllers);
-            if (acl) list_devices(DeviceBackend::bpf, out.v2);
+            if (backend == DeviceBackend::bpf) list_devices(out.v2);
         } else if (!controllers.empty()) {
             out.groups.push_back(make(hierarchy, {}));
             if (std::ranges::find(controllers, "devices") != controllers.end())
-                list_devices(DeviceBackend::v1, out.groups.back());
+                list_devices(out.groups.back());
         }
     }
     // Who enters a cpu group queues up again for the processor: last, so that nothing else waits for that.
     std::ranges::stable_partition(
         out.groups, [](const std::string& group) { return group.find("/cpu/") == std::string::npos; });
-    if (acl && out.backend == DeviceBackend::none)
-        out.notes.push_back(
-            tr("cgroup: this host has neither a v2 hierarchy nor the v1 controller 'devices'"));
+    if (acl && backend == DeviceBackend::none) out.notes.push_back(without_device_backend(look.cgroups));
     if (!threads_limited) out.notes.push_back(tr("cgroup: this host has no controller 'pids'"));
     return out;
 }

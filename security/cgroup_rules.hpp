@@ -31,7 +31,7 @@ struct Cgroups {
     bool operator==(const Cgroups&) const = default;
 };
 /// Only the controllers that are used: accounting and tuning of CPU, memory and block I/O, the device list,
-/// the limit of threads. The device list goes to v2 (BPF) where there is a v2 hierarchy, otherwise to v1.
+/// the limit of threads. Where the device list goes: see device_backend().
 Cgroups cgroups(const LaunchPlan& plan, const HostLook& look);
 
 } // namespace cloister

@@ -220,6 +220,22 @@ void enter_landlock_domain(const Script& script) {
     ::close(rules);
 }
 
+/// The kernel shows a domain to nobody, so it is tried: what it forbids must be refused, and by it. Landlock
+/// speaks before the device list does (EPERM), and a tmpfs or devtmpfs has nothing else against root.
+void try_landlock_domain(const Script& script) {
+    if ((script.landlock_fs & LANDLOCK_ACCESS_FS_MAKE_CHAR) != 0) {
+        const char* const node = "/dev/.cloister-domain";
+        const bool made = ::mknod(node, S_IFCHR | 0600, 0) == 0;
+        const bool refused = !made && (errno == EACCES || errno == EROFS);
+        if (made) ::unlink(node);
+        must(refused, Layer::landlock, "prove the Landlock domain");
+    }
+    constexpr std::uint64_t signals = 2; // LANDLOCK_SCOPE_SIGNAL, of ABI 6
+    if ((script.landlock_scoped & signals) != 0 && ::getppid() > 0)
+        must(::kill(::getppid(), 0) < 0 && errno == EPERM, Layer::landlock,
+             "prove that the Landlock domain keeps signals inside");
+}
+
 void load_filter(const Script& script) {
     std::vector<sock_filter> filter(script.seccomp.size() / sizeof(sock_filter));
     std::memcpy(filter.data(), script.seccomp.data(), filter.size() * sizeof(sock_filter));
@@ -271,7 +287,10 @@ int main(int argc, char** argv) {
         must(::prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) == 0, Layer::caps, "set no_new_privs");
     // The domain and the filter before the ids: without no_new_privs they need capabilities. Neither of them
     // stands in the way of what follows.
-    if (script.landlock) enter_landlock_domain(script);
+    if (script.landlock) {
+        enter_landlock_domain(script);
+        try_landlock_domain(script);
+    }
     if (!script.seccomp.empty()) load_filter(script);
     if (script.clear_capabilities) drop_bounding_set(script);
     if (script.set_ids) change_ids(script);

@@ -19,13 +19,14 @@ struct Seen {
     SeenKind kind = SeenKind::file;
     FileId id{};
     Owner owner{};
-    std::uint32_t mode = 0;             ///< permission bits
-    std::uint32_t major = 0, minor = 0; ///< of a device node
-    std::string target{};               ///< of a symlink, as written
-    std::string next{};                 ///< of a symlink: the absolute path it leads to
-    std::string acl{};                  ///< bytes of system.posix_acl_access; empty: none
-    std::string real{};                 ///< the same name without any symlink; empty: as it is
-    std::optional<Owner> former{};      ///< of a file that guests hold: whose it is without them
+    std::uint32_t mode = 0;               ///< permission bits
+    std::uint32_t major = 0, minor = 0;   ///< of a device node
+    std::string target{};                 ///< of a symlink, as written
+    std::string next{};                   ///< of a symlink: the absolute path it leads to
+    std::string acl{};                    ///< bytes of system.posix_acl_access; empty: none
+    std::string real{};                   ///< the same name without any symlink; empty: as it is
+    std::optional<Owner> former{};        ///< of a file that guests hold: whose it is without them
+    std::vector<std::string> multipath{}; ///< of a multipath device: the disks that are its paths
     bool operator==(const Seen&) const = default;
 };
 
@@ -39,7 +40,9 @@ struct CgroupHierarchy {
 };
 struct CgroupLayout {
     std::vector<CgroupHierarchy> hierarchies{};
-    std::string cpus{}, mems{}; ///< the v1 cpuset root's, for new groups
+    std::string cpus{}, mems{};       ///< the v1 cpuset root's, for new groups
+    bool device_programs = true;      ///< v2 groups take BPF device programs
+    std::vector<std::string> notes{}; ///< what of it cannot be used
     bool operator==(const CgroupLayout&) const = default;
 };
 

@@ -172,6 +172,34 @@ Script helper_script(const HelperProcess& helper, const Script& qemu) {
     return out;
 }
 
+/// What of `wanted` the list does not allow yet.
+std::optional<DeviceRule> lacking(DeviceRule wanted, const std::vector<DeviceRule>& list) {
+    for (const auto& rule : list) {
+        if (rule.type != wanted.type || (rule.major && rule.major != wanted.major) ||
+            (rule.minor && rule.minor != wanted.minor))
+            continue;
+        wanted.read &= !rule.read;
+        wanted.write &= !rule.write;
+        wanted.make_node &= !rule.make_node;
+    }
+    return wanted.read || wanted.write || wanted.make_node ? std::optional(wanted) : std::nullopt;
+}
+std::vector<DeviceRule> lacking(const std::vector<DeviceRule>& wanted, const std::vector<DeviceRule>& list) {
+    std::vector<DeviceRule> out;
+    for (const auto& rule : wanted)
+        if (auto rest = lacking(rule, list)) out.push_back(*rest);
+    return out;
+}
+
+/// Where in the guest's /dev an Op works; null for every other Op.
+const std::string* place_in_dev(const Op& op) {
+    return std::visit(
+        overload{[](const MakeNode& o) { return &o.path; }, [](const MakeLink& o) { return &o.path; },
+                 [](const BindMount& o) { return &o.path; }, [](const RemoveNode& o) { return &o.path; },
+                 [](const auto&) { return static_cast<const std::string*>(nullptr); }},
+        op);
+}
+
 bool has(const LaunchPlan& running, const std::string& path) {
     const auto same = [&](const Grant& grant) { return grant.path == path; };
     return std::ranges::any_of(running.grants, same) ||
@@ -290,19 +318,16 @@ Result<std::vector<Op>> lower_hotplug(const LaunchPlan& running, const DevicePla
         if (auto op = descriptor_op(descriptor, who, look)) out.push_back(std::move(*op));
     if (running.confinement.mount_namespace)
         for (auto& op : TRY(dev_ops(added.grants, who, look))) {
-            const bool had = std::visit(overload{[&](const MakeNode& o) { return has(running, o.path); },
-                                                 [&](const MakeLink& o) { return has(running, o.path); },
-                                                 [&](const BindMount& o) { return has(running, o.path); },
-                                                 [](const auto&) { return false; }},
-                                        op);
-            if (had) continue; // its inverse would take the running guest's own node away
+            const auto* const place = place_in_dev(op);
+            if (place != nullptr && has(running, *place))
+                continue; // its inverse would take the running guest's own node away
             set_guest(op, guest);
             out.push_back(std::move(op));
         }
     const auto groups = cgroups(running, look);
     if (groups.backend != DeviceBackend::none) {
-        auto more = device_rules(added.grants, {}, look);
-        std::erase_if(more, [&](const DeviceRule& r) { return std::ranges::find(rules, r) != rules.end(); });
+        // Only what is missing: the inverse takes exactly this out again.
+        const auto more = lacking(device_rules(added.grants, {}, look), rules);
         if (!more.empty()) out.emplace_back(AddDevices{groups.backend, groups.device_group, more});
     }
     const bool own_dev = running.confinement.mount_namespace;
@@ -313,6 +338,102 @@ Result<std::vector<Op>> lower_hotplug(const LaunchPlan& running, const DevicePla
     for (auto& op : TRY(dac_ops(added.grants, who, own_dev, look, running.name)))
         out.push_back(std::move(op));
     return out;
+}
+
+Result<std::vector<Op>> lower_unplug(const LaunchPlan& left, const Lowered& lowered, std::vector<Op> undo,
+                                     const std::vector<Grant>& released, const HostLook& look,
+                                     const ProcessId& guest) {
+    auto kept = left.confinement.base_devices;
+    kept.insert(kept.end(), left.grants.begin(), left.grants.end());
+    std::set<std::string> kept_places, kept_paths;
+    for (const auto& op : TRY(dev_ops(kept, left.identity, look)))
+        if (const auto* place = place_in_dev(op)) kept_places.insert(*place);
+    for (const auto& grant : left.grants) kept_paths.insert(grant.path);
+    const auto kept_rules = device_rules(left.grants, left.confinement.base_devices, look);
+
+    // Two devices may use one file: what the other still needs is left, and goes with the guest.
+    std::vector<Op> out;
+    for (auto& op : undo) {
+        if (const auto* place = place_in_dev(op); place != nullptr && kept_places.contains(*place)) continue;
+        if (const auto* owner = std::get_if<Chown>(&op); owner && kept_paths.contains(owner->path)) continue;
+        if (auto* devices = std::get_if<RemoveDevices>(&op)) {
+            devices->rules = lacking(devices->rules, kept_rules);
+            if (devices->rules.empty()) continue;
+        }
+        out.push_back(std::move(op));
+    }
+
+    // A device that was there from the start left no inverses: nodes and rules go with the guest. They are
+    // found by what the launch made, for the host's own node may be gone.
+    std::set<std::string> places;
+    for (const auto& op : TRY(dev_ops(released, left.identity, look)))
+        if (const auto* place = place_in_dev(op)) places.insert(*place);
+    for (const auto& grant : released) places.insert(grant.path);
+    std::vector<DeviceRule> rules = device_rules(released, {}, look);
+    for (auto op = lowered.devices.rbegin(); op != lowered.devices.rend(); ++op) {
+        const auto* const place = place_in_dev(*op);
+        if (place == nullptr || !places.contains(*place) || kept_places.contains(*place)) continue;
+        const bool undone = std::ranges::any_of(out, [&](const Op& o) {
+            return std::holds_alternative<RemoveNode>(o) && *place_in_dev(o) == *place;
+        });
+        if (!undone) out.emplace_back(RemoveNode{guest, *place, std::holds_alternative<BindMount>(*op)});
+        if (const auto* node = std::get_if<MakeNode>(&*op))
+            rules.push_back({node->type, node->major, node->minor, true, true, false});
+    }
+    // Each once, and only what the list has and nothing above takes out already.
+    std::vector<DeviceRule> removed, listed;
+    for (const auto& op : out)
+        if (const auto* devices = std::get_if<RemoveDevices>(&op))
+            removed.insert(removed.end(), devices->rules.begin(), devices->rules.end());
+    for (const auto& rule : lacking(rules, kept_rules)) {
+        const auto same = [&](const DeviceRule& r) {
+            return r.type == rule.type && r.major == rule.major && r.minor == rule.minor;
+        };
+        const auto rest = lacking(rule, removed);
+        if (!rest || std::ranges::none_of(lowered.device_rules, same)) continue;
+        removed.push_back(*rest);
+        listed.push_back(*rest);
+    }
+    if (lowered.device_backend != DeviceBackend::none && !listed.empty())
+        out.emplace_back(RemoveDevices{lowered.device_backend, lowered.device_group, listed});
+    return out;
+}
+
+void note_changes(Lowered& lowered, const std::vector<Op>& done) {
+    const auto same_device = [](const DeviceRule& a) {
+        return [&a](const DeviceRule& b) {
+            return a.type == b.type && a.major == b.major && a.minor == b.minor;
+        };
+    };
+    for (const auto& op : done) {
+        if (const auto* place = place_in_dev(op)) {
+            std::erase_if(lowered.devices, [&](const Op& o) {
+                const auto* const its = place_in_dev(o);
+                return its != nullptr && *its == *place;
+            });
+            if (!std::holds_alternative<RemoveNode>(op)) lowered.devices.push_back(op);
+        }
+        if (const auto* more = std::get_if<AddDevices>(&op))
+            for (const auto& rule : more->rules) {
+                const auto known = std::ranges::find_if(lowered.device_rules, same_device(rule));
+                if (known == lowered.device_rules.end()) {
+                    lowered.device_rules.push_back(rule);
+                    continue;
+                }
+                known->read |= rule.read;
+                known->write |= rule.write;
+                known->make_node |= rule.make_node;
+            }
+        if (const auto* less = std::get_if<RemoveDevices>(&op))
+            for (const auto& rule : less->rules) {
+                const auto known = std::ranges::find_if(lowered.device_rules, same_device(rule));
+                if (known == lowered.device_rules.end()) continue;
+                known->read &= !rule.read;
+                known->write &= !rule.write;
+                known->make_node &= !rule.make_node;
+                if (!known->read && !known->write && !known->make_node) lowered.device_rules.erase(known);
+            }
+    }
 }
 
 } // namespace cloister

@@ -50,4 +50,14 @@ Result<std::vector<Op>> lower_hotplug(const LaunchPlan& running, const DevicePla
                                       const HostLook& look, const ProcessId& guest,
                                       const std::vector<DeviceRule>& rules);
 
+/// What an unplug takes back: `undo` (of the hot-plug; empty for a device from the start) and the nodes and
+/// device rules of `released`, without what the devices that are `left` need too. `lowered`: of the running
+/// guest. `look`: at the grants of both.
+Result<std::vector<Op>> lower_unplug(const LaunchPlan& left, const Lowered& lowered, std::vector<Op> undo,
+                                     const std::vector<Grant>& released, const HostLook& look,
+                                     const ProcessId& guest);
+
+/// Keeps what verification expects in step with what a hot-plug or an unplug did to a running guest.
+void note_changes(Lowered& lowered, const std::vector<Op>& done);
+
 } // namespace cloister

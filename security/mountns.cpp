@@ -1,6 +1,7 @@
 #include "security/mountns.hpp"
 
 #include "security/dac.hpp"
+#include "security/multipath.hpp"
 
 #include <algorithm>
 #include <set>
@@ -17,7 +18,7 @@ bool in_private_dev(const std::string& path, const HostLook& look) {
 Result<std::vector<Op>> dev_ops(const std::vector<Grant>& grants, const Identity& who, const HostLook& look) {
     std::vector<Op> ops;
     std::map<std::string, std::size_t> made; // path -> its place in `ops`
-    for (const auto& grant : grants) {
+    for (const auto& grant : with_paths_of_multipath(grants, look)) {
         const auto there = destination(look, grant.path);
         if (there.seen == nullptr) continue;
         for (const auto& [path, target] : there.links)

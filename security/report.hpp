@@ -2,8 +2,11 @@
 #pragma once
 
 #include "conf/base/result.hpp"
+#include "security/op.hpp"
 
 #include <boost/json/fwd.hpp>
+#include <cstdint>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -18,10 +21,20 @@ struct ReportItem {
     std::string why{}; ///< the provenance of what was planned, or why it could not be read
     bool operator==(const ReportItem&) const = default;
 };
+/// Accesses to a device that the kernel refused to the guest's group.
+struct DeviceDenial {
+    DeviceRule what{};  ///< its rights: those that were asked for and are not in the list
+    std::string name{}; ///< "/dev/loop-control"; empty: the host has no such device
+    std::uint64_t times = 0;
+    std::int64_t first = 0, last = 0; ///< seconds since 1970
+    bool operator==(const DeviceDenial&) const = default;
+};
 struct Report {
     std::vector<ReportItem> items{};
-    std::vector<std::string> relaxations{}; ///< what is off or weaker, and the line that made it so
-    std::vector<std::string> notes{};       ///< what this host cannot do
+    std::optional<std::vector<DeviceDenial>> denied{}; ///< absent: not recorded
+    std::string denied_why{};                          ///< why it is not
+    std::vector<std::string> relaxations{};            ///< what is off or weaker, and the line that made it so
+    std::vector<std::string> notes{};                  ///< what this host cannot do
     bool ok() const;
     bool operator==(const Report&) const = default;
 };

@@ -1,6 +1,7 @@
 #include "security/verify.hpp"
 
 #include "conf/base/overload.hpp"
+#include "conf/base/tr.hpp"
 #include "security/caps.hpp"
 #include "security/limits.hpp"
 
@@ -38,6 +39,12 @@ public:
         environment();
         out_.relaxations = plan_.confinement.relaxations;
         out_.notes = lowered_.notes;
+        denials();
+        if (plan_.confinement.mount_namespace && facts_.own_mount_namespace && !facts_.follows_host)
+            out_.notes.push_back(
+                tr("mountns: what the host mounts from now on does not appear inside, because "
+                   "its '/' was not shared; 'mount --make-rshared /' changes that for guests "
+                   "that start later"));
         return std::move(out_);
     }
 
@@ -119,7 +126,9 @@ private:
             fmt::format("{} of ours from before exec, {} of QEMU's own", ours, qemus));
         if (plan_.confinement.landlock && lowered_.script.landlock)
             item(Layer::landlock, "domain", "own", "own",
-                 "entered before exec, which fails otherwise; the kernel does not show it");
+                 lowered_.script.landlock_scoped != 0
+                     ? "tried before exec: making a node and signalling the daemon were refused"
+                     : "tried before exec: making a node was refused; signals are not kept inside");
     }
 
     void namespaces() {
@@ -191,6 +200,12 @@ private:
             if (!expected)
                 item(Layer::mountns, "mount " + point, "", "mounted", "nothing in the plan mounted it");
         }
+        std::string missing;
+        for (const std::string flag : {"nosuid", "noexec"})
+            if (("," + facts_.dev_flags + ",").find("," + flag + ",") == std::string::npos)
+                missing += (missing.empty() ? "" : ",") + flag;
+        item(Layer::mountns, "flags of /dev", "nosuid,noexec",
+             missing.empty() ? "nosuid,noexec" : "without " + missing);
         for (const auto& point : mounts)
             item(Layer::mountns, "mount " + point, "mounted",
                  std::ranges::find(facts_.dev_mounts, point) != facts_.dev_mounts.end() ? "mounted" : "");
@@ -223,6 +238,18 @@ private:
         for (const auto& rule : every)
             item(Layer::cgroup, "device " + rule, planned_rules.contains(rule) ? "allowed" : "",
                  found_rules.contains(rule) ? "allowed" : "");
+    }
+
+    void denials() {
+        out_.denied = facts_.denials;
+        if (out_.denied) return;
+        switch (lowered_.device_backend) {
+        case DeviceBackend::none: out_.denied_why = tr("there is no device list"); break;
+        case DeviceBackend::v1:
+            out_.denied_why = tr("the v1 controller 'devices' keeps no account of what it refuses");
+            break;
+        case DeviceBackend::bpf: out_.denied_why = tr("the group's device program keeps no account"); break;
+        }
     }
 
     void limits() {

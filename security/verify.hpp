@@ -30,13 +30,16 @@ struct ProcessFacts {
     ProcessId process{};
     std::vector<ThreadFacts> threads{};
     bool own_mount_namespace = false;
-    std::map<std::string, Seen> dev{};     ///< names in its /dev, without what lies in submounts
-    std::vector<std::string> dev_mounts{}; ///< mount points at and below /dev, as it sees them
+    std::map<std::string, Seen> dev{};      ///< names in its /dev, without what lies in submounts
+    std::vector<std::string> dev_mounts{};  ///< mount points at and below /dev, as it sees them
+    std::string dev_flags{};                ///< of its /dev: "rw,nosuid,noexec,relatime"
     std::vector<std::string> idmapped_mounts{};
     std::vector<std::string> peer_mounts{}; ///< mounts that could propagate out of its namespace (shared:N)
+    bool follows_host = false;              ///< what the host mounts later arrives: its "/" is a slave
     std::map<std::string, std::set<std::int32_t>> cgroups{}; ///< planned group -> threads that are in it
     std::optional<std::vector<DeviceRule>> device_rules{};   ///< in force; absent: everything is allowed
     int device_programs = 0;                                 ///< attached to its group
+    std::optional<std::vector<DeviceDenial>> denials{};      ///< refused so far; absent: not recorded
     std::map<int, std::pair<std::uint64_t, std::uint64_t>> limits{}; ///< RLIMIT_… -> soft, hard
     std::map<int, std::string> fds{};                                ///< number -> what /proc/PID/fd says
     std::vector<std::string> environment{};

@@ -82,16 +82,18 @@ Result<HotPlan> planned(Verb verb, const Guest& guest, const Device& device, con
 // ---- what the host gives and takes back ---------------------------------------------------
 
 struct Given {
-    std::vector<Op> undo{};
+    std::vector<Op> done{}, undo{};
     Opened opened{};
 };
 
 /// Takes `ops` back and out of the guest's list.
 Task<void> take_back(Driver* driver, GuestPointer guest, std::vector<Op> ops) {
     if (ops.empty()) co_return;
-    if (guest->running && guest->running->process)
+    if (guest->running && guest->running->process) {
         std::erase_if(guest->running->process->undo,
                       [&](const Op& op) { return std::ranges::find(ops, op) != ops.end(); });
+        note_changes(guest->running->process->lowered, ops);
+    }
     const bool known = guest->running && guest->running->process;
     auto work = [ops, known, owners = driver->parts().launch.owners, folder = driver->folders().undo,
                  journal =
@@ -127,7 +129,9 @@ Task<Result<std::shared_ptr<Given>>> give(Driver* driver, GuestPointer guest, De
             whole.undo.insert(whole.undo.begin(), ops.begin(), ops.end());
             return store::save_journal(folder, whole);
         };
-        given->undo = TRY(hotplug(plan, added, id, cgroups, tell, given->opened, *owners));
+        auto plugged = TRY(hotplug(plan, added, id, cgroups, tell, given->opened, *owners));
+        given->done = std::move(plugged.done);
+        given->undo = std::move(plugged.undo);
         return {};
     };
     CO_CHECK(co_await offload(driver->workers(), std::move(work)));
@@ -137,6 +141,7 @@ Task<Result<std::shared_ptr<Given>>> give(Driver* driver, GuestPointer guest, De
     }
     auto& undo = guest->running->process->undo;
     undo.insert(undo.begin(), given->undo.begin(), given->undo.end());
+    note_changes(guest->running->process->lowered, given->done);
     co_return given;
 }
 
@@ -176,8 +181,15 @@ Task<void> clean_up(Driver* driver, GuestPointer guest, std::uint64_t run, HotPl
                                    [&](const Grant& r) { return r.path == g.path && r.why == g.why; });
     });
     auto plugged = running.process->plugged.extract(plan.alias);
-    auto ops = plugged.empty() ? about(running.process->undo, plan.released, running.plan.name)
-                               : std::move(plugged.mapped());
+    auto undo = plugged.empty() ? about(running.process->undo, plan.released, running.plan.name) : std::move(plugged.mapped());
+    // The process without its pidfd, which is not to be copied: only what the work reads.
+    auto work = [left = running.plan, lowered = running.process->lowered, undo, released = plan.released,
+                 id = running.process->process, cgroups = driver->parts().launch.cgroups, owners = driver->parts().launch.owners] {
+        return unplug(left, lowered, undo, released, id, cgroups, *owners);
+    };
+    auto taken = co_await offload(driver->workers(), std::move(work));
+    if (!taken) log(LogLevel::warning, "unplugging: " + full_text(taken.error()));
+    auto ops = taken ? std::move(*taken) : std::move(undo);
     co_await take_back(driver, guest, std::move(ops));
     co_await status_saved(driver, guest);
 }

@@ -3,12 +3,16 @@
 #include "conf/base/tr.hpp"
 #include "security/cgroup_bpf.hpp"
 #include "security/kernel/fd.hpp"
+#include "security/kernel/multipath.hpp"
 #include "security/kernel/run.hpp"
 
+#include <algorithm>
 #include <array>
 #include <cerrno>
 #include <charconv>
+#include <ctime>
 #include <fcntl.h>
+#include <fmt/core.h>
 #include <linux/bpf.h>
 #include <sys/syscall.h>
 #include <unistd.h>
@@ -21,17 +25,29 @@ long bpf(int command, bpf_attr& attributes) {
 }
 std::uint64_t address(const void* p) { return reinterpret_cast<std::uint64_t>(p); }
 
-Result<Fd> make_map() {
+Result<Fd> make_map(bpf_attr a, std::string_view name) {
+    name.copy(a.map_name, sizeof a.map_name - 1);
+    Fd map(static_cast<int>(bpf(BPF_MAP_CREATE, a)));
+    if (!map) return failed("make", "a BPF map", Layer::cgroup);
+    return map;
+}
+
+Result<Fd> make_device_map() {
     bpf_attr a{};
     a.map_type = BPF_MAP_TYPE_HASH;
     a.key_size = sizeof(BpfDeviceKey);
     a.value_size = sizeof(std::uint32_t);
     a.max_entries = bpf_device_entries;
     a.map_flags = BPF_F_NO_PREALLOC;
-    std::string_view("cloister_dev").copy(a.map_name, sizeof a.map_name - 1);
-    Fd map(static_cast<int>(bpf(BPF_MAP_CREATE, a)));
-    if (!map) return failed("make", "a BPF map", Layer::cgroup);
-    return map;
+    return make_map(a, bpf_device_map_name);
+}
+Result<Fd> make_denial_map() {
+    bpf_attr a{};
+    a.map_type = BPF_MAP_TYPE_LRU_HASH;
+    a.key_size = sizeof(BpfDenialKey);
+    a.value_size = sizeof(BpfDenial);
+    a.max_entries = bpf_denial_entries;
+    return make_map(a, bpf_denial_map_name);
 }
 
 Result<> put(const Fd& map, const BpfDeviceKey& key, std::uint32_t access) {
@@ -59,14 +75,14 @@ Result<> erase(const Fd& map, const BpfDeviceKey& key) {
     return {};
 }
 
-Result<Fd> load_program(const Fd& map) {
-    const auto program = device_program(map.n());
+Result<Fd> load_program(const Fd& map, const Fd& denied) {
+    const auto program = device_program(map.n(), denied.n());
     bpf_attr a{};
     a.prog_type = BPF_PROG_TYPE_CGROUP_DEVICE;
     a.insns = address(program.data());
     a.insn_cnt = static_cast<__u32>(program.size());
     a.license = address(bpf_licence);
-    std::string_view("cloister_dev").copy(a.prog_name, sizeof a.prog_name - 1);
+    std::string_view(bpf_program_name).copy(a.prog_name, sizeof a.prog_name - 1);
     Fd out(static_cast<int>(bpf(BPF_PROG_LOAD, a)));
     if (!out) return failed("load", "the device program", Layer::cgroup);
     return out;
@@ -79,9 +95,44 @@ Result<Fd> open_group(const std::string& group) {
 }
 
 struct Attached {
-    Fd map{}; ///< of the first program that has one
+    Fd map{};    ///< the device list of our program
+    Fd denied{}; ///< what it refused
     int programs = 0;
 };
+
+template <class Info> bool info_of(const Fd& object, Info& info) {
+    bpf_attr a{};
+    a.info.bpf_fd = static_cast<__u32>(object.n());
+    a.info.info_len = sizeof info;
+    a.info.info = address(&info);
+    return bpf(BPF_OBJ_GET_INFO_BY_FD, a) == 0;
+}
+
+/// The two maps of a program of ours, by their names: nothing of the group is written down elsewhere, so a
+/// daemon that was restarted, or an unplug long after, finds them the same way.
+void find_maps(std::uint32_t program_id, Attached& out) {
+    bpf_attr by_id{};
+    by_id.prog_id = program_id;
+    const Fd program(static_cast<int>(bpf(BPF_PROG_GET_FD_BY_ID, by_id)));
+    std::array<std::uint32_t, 8> map_ids{};
+    bpf_prog_info info{};
+    info.nr_map_ids = map_ids.size();
+    info.map_ids = address(map_ids.data());
+    if (!program || !info_of(program, info) || std::string_view(info.name) != bpf_program_name) return;
+    for (std::size_t i = 0; i < std::min<std::size_t>(info.nr_map_ids, map_ids.size()); ++i) {
+        bpf_attr by_map{};
+        by_map.map_id = map_ids.at(i);
+        Fd map(static_cast<int>(bpf(BPF_MAP_GET_FD_BY_ID, by_map)));
+        bpf_map_info is{};
+        if (!map || !info_of(map, is)) continue;
+        const std::string_view name = is.name;
+        if (name == bpf_device_map_name && is.key_size == sizeof(BpfDeviceKey)) out.map = std::move(map);
+        if (name == bpf_denial_map_name && is.key_size == sizeof(BpfDenialKey) &&
+            is.value_size == sizeof(BpfDenial))
+            out.denied = std::move(map);
+    }
+}
+
 Result<Attached> attached(const std::string& group) {
     const auto folder = TRY(open_group(group));
     std::array<std::uint32_t, 64> ids{};
@@ -92,34 +143,17 @@ Result<Attached> attached(const std::string& group) {
     a.query.prog_cnt = ids.size();
     if (bpf(BPF_PROG_QUERY, a) < 0) return failed("ask for the device program of", group, Layer::cgroup);
     Attached out{.programs = static_cast<int>(a.query.prog_cnt)};
-    for (std::size_t i = 0; i < a.query.prog_cnt && !out.map; ++i) {
-        bpf_attr by_id{};
-        by_id.prog_id = ids.at(i);
-        const Fd program(static_cast<int>(bpf(BPF_PROG_GET_FD_BY_ID, by_id)));
-        if (!program) continue;
-        std::uint32_t map_id = 0;
-        bpf_prog_info info{};
-        info.nr_map_ids = 1;
-        info.map_ids = address(&map_id);
-        bpf_attr ask{};
-        ask.info.bpf_fd = static_cast<__u32>(program.n());
-        ask.info.info_len = sizeof info;
-        ask.info.info = address(&info);
-        if (bpf(BPF_OBJ_GET_INFO_BY_FD, ask) < 0 || info.nr_map_ids == 0) continue;
-        bpf_attr by_map{};
-        by_map.map_id = map_id;
-        out.map = Fd(static_cast<int>(bpf(BPF_MAP_GET_FD_BY_ID, by_map)));
-    }
+    for (std::size_t i = 0; i < a.query.prog_cnt && !out.map; ++i) find_maps(ids.at(i), out);
     return out;
 }
 
 Result<> attach(const DeviceAcl& op) {
-    const auto map = TRY(make_map());
+    const auto map = TRY(make_device_map()), denied = TRY(make_denial_map());
     for (const auto& rule : op.rules) {
         const auto entry = bpf_entry(rule);
         if (auto written = put(map, entry.key, entry.access | get(map, entry.key)); !written) return written;
     }
-    const auto program = TRY(load_program(map)); // it keeps the map, the group keeps it
+    const auto program = TRY(load_program(map, denied)); // it keeps the maps, the group keeps it
     const auto folder = TRY(open_group(op.group));
     bpf_attr a{};
     a.target_fd = static_cast<__u32>(folder.n());
@@ -146,6 +180,53 @@ std::vector<DeviceRule> entries(const Fd& map) {
         key = next;
         if (auto rule = device_rule({key, get(map, key)})) out.push_back(*rule);
     }
+}
+
+/// "/dev/loop-control"; empty: the host has no such device.
+std::string name_of(const DeviceRule& rule) {
+    const auto* const type = rule.type == NodeType::block_device ? "block" : "char";
+    return device_name(read_file(fmt::format("/sys/dev/{}/{}:{}/uevent", type, rule.major.value_or(0),
+                                             rule.minor.value_or(0)))
+                           .value_or(""));
+}
+
+std::int64_t nanoseconds(clockid_t clock) {
+    timespec now{};
+    ::clock_gettime(clock, &now);
+    return std::int64_t{now.tv_sec} * 1000000000 + now.tv_nsec;
+}
+
+std::vector<DeviceDenial> denials(const Fd& map) {
+    std::vector<DeviceDenial> out;
+    const auto boot = nanoseconds(CLOCK_REALTIME) - nanoseconds(CLOCK_BOOTTIME);
+    const auto date = [&](std::uint64_t since_boot) {
+        return (boot + static_cast<std::int64_t>(since_boot)) / 1000000000;
+    };
+    BpfDenialKey key{};
+    bool first = true;
+    // An entry that goes while it is read starts the walk anew: never more steps than the map has places.
+    for (std::uint32_t steps = 0; steps < bpf_denial_entries; ++steps) {
+        BpfDenialKey next{};
+        BpfDenial found{};
+        bpf_attr a{};
+        a.map_fd = static_cast<__u32>(map.n());
+        a.key = first ? 0 : address(&key);
+        a.next_key = address(&next);
+        if (bpf(BPF_MAP_GET_NEXT_KEY, a) < 0) break;
+        first = false;
+        key = next;
+        bpf_attr ask{};
+        ask.map_fd = static_cast<__u32>(map.n());
+        ask.key = address(&key);
+        ask.value = address(&found);
+        if (bpf(BPF_MAP_LOOKUP_ELEM, ask) < 0) continue;
+        const auto rule = device_rule(key);
+        const auto known = [&](const DeviceDenial& d) { return d.what == rule; };
+        if (!rule || std::ranges::any_of(out, known)) continue;
+        out.push_back({*rule, name_of(*rule), found.times, date(found.first_ns), date(found.last_ns)});
+    }
+    std::ranges::sort(out, {}, [](const DeviceDenial& d) { return std::pair(d.first, printed(d.what)); });
+    return out;
 }
 
 // ---- v1 ----
@@ -194,6 +275,8 @@ Result<std::optional<DeviceList>> read_v1(const std::string& group) {
 
 } // namespace
 
+bool takes_device_programs(const std::string& group) { return attached(group).has_value(); }
+
 Result<std::optional<DeviceList>> read_device_list(DeviceBackend backend, const std::string& group) {
     switch (backend) {
     case DeviceBackend::none: break;
@@ -206,6 +289,14 @@ Result<std::optional<DeviceList>> read_device_list(DeviceBackend backend, const 
     }
     }
     return std::optional<DeviceList>{};
+}
+
+Result<std::optional<std::vector<DeviceDenial>>> read_denials(DeviceBackend backend,
+                                                              const std::string& group) {
+    if (backend == DeviceBackend::bpf)
+        if (const auto found = TRY(attached(group)); found.denied)
+            return std::optional(denials(found.denied));
+    return std::optional<std::vector<DeviceDenial>>{};
 }
 
 Result<> run(const DeviceAcl& op) {

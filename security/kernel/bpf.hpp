@@ -3,12 +3,16 @@
 
 #include "conf/base/result.hpp"
 #include "security/op.hpp"
+#include "security/report.hpp"
 
 #include <optional>
 #include <string>
 #include <vector>
 
 namespace cloister {
+
+/// Whether the kernel attaches device programs to groups of the v2 hierarchy at `group`.
+bool takes_device_programs(const std::string& group);
 
 struct DeviceList {
     std::vector<DeviceRule> rules{};
@@ -17,5 +21,10 @@ struct DeviceList {
 };
 /// What is in force; absent: no list (everything is allowed). Errors: system.
 Result<std::optional<DeviceList>> read_device_list(DeviceBackend backend, const std::string& group);
+
+/// What was refused to the group so far, the oldest first. Absent where nobody keeps account: v1, no list, or
+/// a group that a daemon made which did not. Errors: system.
+Result<std::optional<std::vector<DeviceDenial>>> read_denials(DeviceBackend backend,
+                                                              const std::string& group);
 
 } // namespace cloister

@@ -165,6 +165,8 @@ Result<> mount_facts(const std::string& pid, ProcessFacts& out) {
     for (const auto& mount : TRY(mounts(pid))) {
         if (mount.idmapped) out.idmapped_mounts.push_back(mount.point);
         if (mount.shared) out.peer_mounts.push_back(mount.point);
+        if (mount.point == "/") out.follows_host = mount.slave;
+        if (mount.point == "/dev") out.dev_flags = mount.flags; // a later one hides the earlier
         if (mount.point == "/dev" || mount.point.starts_with("/dev/")) out.dev_mounts.push_back(mount.point);
     }
     const Fd dev(
@@ -195,6 +197,7 @@ Result<ProcessFacts> process_facts(const ProcessId& process, const Lowered& lowe
             out.device_rules = list->rules;
             out.device_programs = list->programs;
         }
+    out.denials = TRY(read_denials(lowered.device_backend, lowered.device_group));
     out.limits = limits_of(folder);
     for (const auto& name : names_in(folder + "/fd")) {
         std::array<char, PATH_MAX> target{};

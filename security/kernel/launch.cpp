@@ -353,9 +353,9 @@ Result<> release(const std::vector<Op>& undo, OwnerBook& owners) {
     return {};
 }
 
-Result<std::vector<Op>> hotplug(const LaunchPlan& running, const DevicePlan& added, const ProcessId& guest,
-                                const CgroupLayout& cgroups, const Journal& journal, Opened& opened,
-                                OwnerBook& owners) {
+Result<HotPlugged> hotplug(const LaunchPlan& running, const DevicePlan& added, const ProcessId& guest,
+                           const CgroupLayout& cgroups, const Journal& journal, Opened& opened,
+                           OwnerBook& owners) {
     const auto seen = TRY(look(added, cgroups, &owners));
     // The group's own list, as it is in force: what it has is not added, so that an unplug does not take it
     // away.
@@ -365,7 +365,17 @@ Result<std::vector<Op>> hotplug(const LaunchPlan& running, const DevicePlan& add
     const auto list = TRY(read_device_list(lowered.device_backend, lowered.device_group));
     const auto ops =
         TRY(lower_hotplug(running, added, seen, guest, list ? list->rules : std::vector<DeviceRule>{}));
-    return apply_all(ops, journal, [&](const Op& op) { return apply(op, opened, owners); });
+    auto undo = TRY(apply_all(ops, journal, [&](const Op& op) { return apply(op, opened, owners); }));
+    return HotPlugged{ops, std::move(undo)};
+}
+
+Result<std::vector<Op>> unplug(const LaunchPlan& left, const Lowered& lowered, std::vector<Op> undo,
+                               const std::vector<Grant>& released, const ProcessId& guest,
+                               const CgroupLayout& cgroups, const OwnerBook& owners) {
+    DevicePlan both{.grants = released};
+    for (const auto* list : {&left.grants, &left.confinement.base_devices})
+        both.grants.insert(both.grants.end(), list->begin(), list->end());
+    return lower_unplug(left, lowered, std::move(undo), released, TRY(look(both, cgroups, &owners)), guest);
 }
 
 } // namespace cloister

@@ -99,11 +99,24 @@ Result<HostLook> look(const DevicePlan& added, const CgroupLayout& cgroups,
                       const OwnerBook* owners = nullptr);
 /// The mounted cgroup hierarchies. Errors: system.
 Result<CgroupLayout> cgroup_layout();
+/// What this host cannot do for any guest, one sentence each with what helps: no device list, mounts that
+/// will not arrive in guests, no Landlock. For the log when the daemon starts.
+std::vector<std::string> host_warnings(const CgroupLayout& cgroups, bool mount_namespaces);
 
-/// Adds a device to a running guest: nodes, device list, owners, all or nothing. Returns the inverses. The
-/// descriptors of `added` are opened into `opened`, for SCM_RIGHTS over QMP.
-Result<std::vector<Op>> hotplug(const LaunchPlan& running, const DevicePlan& added, const ProcessId& guest,
-                                const CgroupLayout& cgroups, const Journal& journal, Opened& opened,
-                                OwnerBook& owners);
+struct HotPlugged {
+    std::vector<Op> done{}; ///< for note_changes()
+    std::vector<Op> undo{}; ///< the inverses, newest first
+    bool operator==(const HotPlugged&) const = default;
+};
+/// Adds a device to a running guest: nodes, device list, owners, all or nothing. The descriptors of `added`
+/// are opened into `opened`, for SCM_RIGHTS over QMP.
+Result<HotPlugged> hotplug(const LaunchPlan& running, const DevicePlan& added, const ProcessId& guest,
+                           const CgroupLayout& cgroups, const Journal& journal, Opened& opened,
+                           OwnerBook& owners);
+
+/// The Ops of an unplug, to be handed to release(): see lower_unplug().
+Result<std::vector<Op>> unplug(const LaunchPlan& left, const Lowered& lowered, std::vector<Op> undo,
+                               const std::vector<Grant>& released, const ProcessId& guest,
+                               const CgroupLayout& cgroups);
 
 } // namespace cloister

@@ -1,8 +1,12 @@
 #include "conf/base/tr.hpp"
+#include "security/cgroup_layout.hpp"
+#include "security/kernel/bpf.hpp"
 #include "security/kernel/launch.hpp"
 #include "security/kernel/mounts.hpp"
+#include "security/kernel/multipath.hpp"
 #include "security/kernel/owners.hpp"
 #include "security/kernel/run.hpp"
+#include "security/landlock.hpp"
 
 #include <algorithm>
 #include <array>
@@ -90,8 +94,11 @@ void see(const std::string& path, std::map<std::string, Seen>& into, const Owner
             seen.real = real_name(at);
             if (owners != nullptr) seen.former = owners->former(seen.id);
         }
+        if (*kind == SeenKind::block_device) seen.multipath = multipath_disks("/sys", seen.major, seen.minor);
         const auto next = seen.next;
+        const auto disks = seen.multipath;
         into.emplace(at, std::move(seen));
+        for (const auto& disk : disks) see(disk, into);
         at = next;
     }
 }
@@ -114,6 +121,11 @@ std::optional<std::uint32_t> id_of(const std::string& name, bool group) {
     return found != nullptr ? std::optional(found->pw_uid) : std::nullopt;
 }
 
+int landlock_abi() {
+    const auto abi = ::syscall(SYS_landlock_create_ruleset, nullptr, 0, LANDLOCK_CREATE_RULESET_VERSION);
+    return abi < 0 ? 0 : static_cast<int>(abi);
+}
+
 HostLook look_at(const std::vector<std::string>& paths, const std::vector<Grant>& grants,
                  const std::vector<Descriptor>& descriptors, const CgroupLayout& cgroups,
                  const OwnerBook* owners) {
@@ -127,8 +139,7 @@ HostLook look_at(const std::vector<std::string>& paths, const std::vector<Grant>
         if (const auto* tap = std::get_if<TapDevice>(&descriptor.what))
             if (::if_nametoindex(tap->name.c_str()) != 0) out.interfaces.push_back(tap->name);
     out.dev_submounts = dev_submounts();
-    const auto abi = ::syscall(SYS_landlock_create_ruleset, nullptr, 0, LANDLOCK_CREATE_RULESET_VERSION);
-    out.landlock_abi = abi < 0 ? 0 : static_cast<int>(abi);
+    out.landlock_abi = landlock_abi();
     for (const auto& name : owner_names_of(grants)) {
         const auto colon = name.find(':');
         if (colon == std::string::npos) continue;
@@ -153,36 +164,31 @@ Result<HostLook> look(const DevicePlan& added, const CgroupLayout& cgroups, cons
 }
 
 Result<CgroupLayout> cgroup_layout() {
-    CgroupLayout out;
-    for (const auto& mount : TRY(mounts("self"))) {
-        if (mount.type != "cgroup" && mount.type != "cgroup2") continue;
-        CgroupHierarchy one{.mount = mount.point, .v2 = mount.type == "cgroup2"};
-        auto words = mount.options;
-        if (one.v2) {
-            words = read_file(mount.point + "/cgroup.controllers").value_or("");
-            std::ranges::replace(words, ' ', ',');
-            std::ranges::replace(words, '\n', ',');
-        }
-        for (std::size_t at = 0; at < words.size();) {
-            const auto end = std::min(words.find(',', at), words.size());
-            const auto word = words.substr(at, end - at);
-            at = end + 1;
-            // v1: the hierarchy's controllers stand among its mount options
-            if (word.empty() || word == "rw" || word == "ro" || word == "xattr" || word == "noprefix" ||
-                word == "clone_children" || word.starts_with("release_agent="))
-                continue;
-            one.controllers.push_back(word);
-        }
-        const auto same = [&](const CgroupHierarchy& h) { return h.mount == one.mount; };
-        std::erase_if(out.hierarchies, same); // a later mount at the same place hides the first
-        if (std::ranges::find(one.controllers, "cpuset") != one.controllers.end() && !one.v2) {
-            out.cpus = read_file(mount.point + "/cpuset.cpus").value_or("");
-            out.mems = read_file(mount.point + "/cpuset.mems").value_or("");
-            for (auto* list : {&out.cpus, &out.mems})
-                while (!list->empty() && list->back() == '\n') list->pop_back();
-        }
-        out.hierarchies.push_back(std::move(one));
+    CgroupTexts texts;
+    const auto mounted = read_file("/proc/self/mounts");
+    if (!mounted) return failed("read", "/proc/self/mounts", Layer::cgroup);
+    texts.mounts = *mounted;
+    for (const auto& point : mount_points(texts.mounts, "cgroup")) {
+        if (auto cpus = read_file(point + "/cpuset.cpus")) texts.cpus[point] = *cpus;
+        if (auto mems = read_file(point + "/cpuset.mems")) texts.mems[point] = *mems;
     }
+    texts.device_programs = false;
+    for (const auto& point : mount_points(texts.mounts, "cgroup2")) {
+        texts.controllers[point] = read_file(point + "/cgroup.controllers").value_or("");
+        texts.device_programs |= takes_device_programs(point);
+    }
+    return cgroup_layout(texts);
+}
+
+std::vector<std::string> host_warnings(const CgroupLayout& cgroups, bool mount_namespaces) {
+    auto out = cgroups.notes;
+    if (device_backend(cgroups) == DeviceBackend::none) out.push_back(without_device_backend(cgroups));
+    if (mount_namespaces && !root_is_shared())
+        out.push_back(
+            tr("the mount of '/' is not shared: what is mounted on the host after a guest started does "
+               "not appear inside that guest; 'mount --make-rshared /' changes that for guests that "
+               "start afterwards"));
+    for (auto& note : landlock_domain(landlock_abi()).notes) out.push_back(std::move(note));
     return out;
 }
 

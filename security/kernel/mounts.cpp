@@ -34,8 +34,8 @@ Result<std::vector<Mount>> mounts(const std::string& process) {
         std::istringstream words(line);
         std::string id, parent, device, root, word;
         Mount mount;
-        words >> id >> parent >> device >> root >> mount.point >> word;
-        mount.idmapped = (word + ",").find(",idmapped,") != std::string::npos;
+        words >> id >> parent >> device >> root >> mount.point >> mount.flags;
+        mount.idmapped = (mount.flags + ",").find(",idmapped,") != std::string::npos;
         while (words >> word && word != "-") {
             mount.shared |= word.starts_with("shared:");
             mount.slave |= word.starts_with("master:");

@@ -10,6 +10,7 @@ namespace cloister {
 
 struct Mount {
     std::string point{}, type{}, source{}, options{}; ///< options: of the file system
+    std::string flags{};                              ///< of this mount: "rw,nosuid,noexec,relatime"
     bool shared = false, slave = false;
     bool idmapped = false; ///< owners look different through it
     bool operator==(const Mount&) const = default;

@@ -3,6 +3,8 @@
 
 #include <csignal>
 #include <fcntl.h>
+#include <poll.h>
+#include <sys/inotify.h>
 #include <sys/mount.h>
 #include <sys/stat.h>
 #include <sys/sysmacros.h>
@@ -211,31 +213,70 @@ TEST(Seccomp, QemusOwnFilterKillsASpawn) {
 // ---- Landlock: guests from each other
 // -----------------------------------------------------------------------
 
+/// Waits until the program's log has `word`; false at the deadline.
+bool said(const World& world, const LaunchPlan& plan, const std::string& word) {
+    const int watch = ::inotify_init1(IN_CLOEXEC | IN_NONBLOCK);
+    ::inotify_add_watch(watch, plan.paths.log.c_str(), IN_MODIFY);
+    pollfd ready{watch, POLLIN, 0};
+    bool found = false;
+    while (!(found = world.log(plan).find(word) != std::string::npos) && ::poll(&ready, 1, 10000) == 1) {
+        char events[4096];
+        while (::read(watch, events, sizeof events) > 0) {
+        }
+    }
+    ::close(watch);
+    return found;
+}
+
 std::string attack(const World& world, bool landlock) {
-    auto victim_plan = world.probing({"wait"}, "victim");
+    const auto socket = "cloister-walls-" + std::to_string(::getpid());
+    auto victim_plan = world.probing({"wait", socket}, "victim");
     victim_plan.confinement.landlock = landlock;
     auto victim = launched(victim_plan, world.environment());
-    auto plan = world.probing({"attack", std::to_string(victim.process().pid)}, "attacker");
+    EXPECT_TRUE(said(world, victim_plan, "waiting"));
+    auto plan = world.probing({"attack", std::to_string(victim.process().pid), socket}, "attacker");
     plan.confinement.landlock = landlock;
     auto attacker = launched(plan, world.environment());
     finished(attacker);
-    const auto said = world.log(plan);
+    const auto log = world.log(plan);
     EXPECT_FALSE(wait_exit(victim.pidfd(), std::chrono::milliseconds(0)));
     end(attacker);
     end(victim);
     ::unlink(plan.paths.log.c_str());
-    return said;
+    ::unlink(victim_plan.paths.log.c_str());
+    return log;
 }
 
 TEST(Landlock, AGuestCanNeitherTraceNorReadNorSignalAnother) {
     const World world;
     EXPECT_EQ(attack(world, true),
               "ptrace: Permission denied\nmem: Permission denied\nroot: Permission denied\n"
-              "environ: Permission denied\nfd: Permission denied\nkill: Operation not permitted\n"
-              "own thread: ok\n");
+              "environ: Permission denied\nfd: Permission denied\npidfd: Operation not permitted\n"
+              "kill: Operation not permitted\nabstract: Operation not permitted\nown thread: ok\n");
     // Without it, every one of them succeeds: they share a uid.
     EXPECT_EQ(attack(world, false),
-              "ptrace: ok\nmem: ok\nroot: ok\nenviron: ok\nfd: ok\nkill: ok\nown thread: ok\n");
+              "ptrace: ok\nmem: ok\nroot: ok\nenviron: ok\nfd: ok\npidfd: ok\nkill: ok\nabstract: ok\n"
+              "own thread: ok\n");
+}
+
+TEST(Landlock, ARealQemuIsOutOfAnotherGuestsReach) {
+    const World world;
+    const auto victim_plan = world.qemu("victim");
+    auto victim = launched(victim_plan, world.environment());
+    ASSERT_TRUE(greeted(victim_plan)) << world.log(victim_plan);
+    const auto plan = world.probing({"attack", std::to_string(victim.process().pid)}, "attacker");
+    auto attacker = launched(plan, world.environment());
+    finished(attacker);
+    EXPECT_EQ(world.log(plan),
+              "ptrace: Permission denied\nmem: Permission denied\nroot: Permission denied\n"
+              "environ: Permission denied\nfd: Permission denied\npidfd: Operation not permitted\n"
+              "kill: Operation not permitted\nown thread: ok\n");
+    EXPECT_FALSE(wait_exit(victim.pidfd(), std::chrono::milliseconds(0)));
+    const auto report = victim.verify();
+    ASSERT_TRUE(report) << text(report.error());
+    EXPECT_TRUE(report->ok()) << printed(*report);
+    end(attacker);
+    end(victim);
 }
 
 // ---- limits

@@ -1,11 +1,11 @@
 /// Stands in QEMU's place in the root tests: says what it is, and tries what must be refused.
-///   probe wait                  sleeps until it is killed
+///   probe wait [NAME]           sleeps until it is killed; listens on an abstract socket meanwhile
 ///   probe open PATH…            "PATH: ok" or the errno of each
 ///   probe syscall NAME          calls it with harmless arguments: "NAME: result"
-///   probe attack PID            tries to trace, read and signal another process
-///   probe self                  prints environment, umask, working folder, session, descriptors
-///   probe spawn                 runs /bin/true
-///   probe thread                starts a thread: clone3 falls back to clone
+///   probe attack PID [NAME]     tries to trace, read and signal another process, and to connect to its
+///   socket probe self                  prints environment, umask, working folder, session, descriptors probe
+///   spawn                 runs /bin/true probe thread                starts a thread: clone3 falls back to
+///   clone
 #include <cerrno>
 #include <csignal>
 #include <cstdio>
@@ -15,8 +15,10 @@
 #include <fcntl.h>
 #include <string>
 #include <sys/ptrace.h>
+#include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
+#include <sys/un.h>
 #include <sys/wait.h>
 #include <thread>
 #include <unistd.h>
@@ -72,7 +74,18 @@ int self() {
     return 0;
 }
 
-int attack(const char* victim) {
+sockaddr_un abstract(const char* name) {
+    sockaddr_un out{.sun_family = AF_UNIX, .sun_path = {}};
+    std::strncpy(out.sun_path + 1, name, sizeof out.sun_path - 2);
+    return out;
+}
+long connect_to(const char* name) {
+    const auto address = abstract(name);
+    return ::connect(::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0),
+                     reinterpret_cast<const sockaddr*>(&address), sizeof address);
+}
+
+int attack(const char* victim, const char* abstract_name) {
     const int pid = std::atoi(victim);
     const std::string folder = std::string("/proc/") + victim;
     std::printf("ptrace: %s\n", outcome(::open((folder + "/auxv").c_str(), O_RDONLY | O_CLOEXEC)));
@@ -81,7 +94,10 @@ int attack(const char* victim) {
                 outcome(::open((folder + "/root/dev").c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC)));
     std::printf("environ: %s\n", outcome(::open((folder + "/environ").c_str(), O_RDONLY | O_CLOEXEC)));
     std::printf("fd: %s\n", outcome(::open((folder + "/fd/0").c_str(), O_RDONLY | O_CLOEXEC)));
+    const int victim_fd = static_cast<int>(::syscall(SYS_pidfd_open, pid, 0));
+    std::printf("pidfd: %s\n", outcome(::syscall(SYS_pidfd_getfd, victim_fd, 0, 0)));
     std::printf("kill: %s\n", outcome(::kill(pid, 0)));
+    if (abstract_name != nullptr) std::printf("abstract: %s\n", outcome(connect_to(abstract_name)));
     std::printf("own thread: %s\n", outcome(::kill(::getpid(), 0)));
     return 0;
 }
@@ -92,6 +108,13 @@ int main(int argc, char** argv) {
     std::setvbuf(stdout, nullptr, _IOLBF, 0);
     const std::string what = argc > 1 ? argv[1] : "";
     if (what == "wait") {
+        if (argc > 2) {
+            const auto address = abstract(argv[2]);
+            const int listening = ::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+            if (::bind(listening, reinterpret_cast<const sockaddr*>(&address), sizeof address) < 0 ||
+                ::listen(listening, 1) < 0)
+                return 1;
+        }
         std::printf("waiting\n");
         for (;;) ::pause();
     }
@@ -102,7 +125,7 @@ int main(int argc, char** argv) {
         }
     if (what == "syscall") std::printf("%s: %s\n", argv[2], outcome(attempt(argv[2])));
     if (what == "self") return self();
-    if (what == "attack") return attack(argv[2]);
+    if (what == "attack") return attack(argv[2], argc > 3 ? argv[3] : nullptr);
     if (what == "spawn") {
         const pid_t child = ::fork();
         if (child == 0) ::execl("/bin/true", "true", nullptr);

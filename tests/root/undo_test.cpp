@@ -1,5 +1,6 @@
 /// Suite root. What a launch changes it takes back: at its end, at a failure of any step, and by a second
 /// release.
+#include "security/kernel/facts.hpp"
 #include "security/op_json.hpp"
 #include "tests/root/world.hpp"
 
@@ -262,14 +263,19 @@ TEST(Undo, HotplugGivesNodeListEntryAndOwnerAndTakesThemBack) {
                          .access = Access::read_write,
                          .why = "disk vdb"}};
         Opened opened;
-        const auto undo =
-            hotplug(plan, added, launch.process(), environment.cgroups, {}, opened, *environment.owners);
-        ASSERT_TRUE(undo) << text(undo.error());
+        const auto plugged = hotplug(plan, added, launch.process(), environment.cgroups, {}, opened,
+                                     *environment.owners);
+        ASSERT_TRUE(plugged) << text(plugged.error());
+        auto lowered = launch.lowered();
+        note_changes(lowered, plugged->done);
+        const auto now = verify(plan, lowered, launch.process());
+        ASSERT_TRUE(now) << text(now.error());
+        EXPECT_TRUE(now->ok()) << printed(*now);
         const auto node = "/proc/" + std::to_string(launch.process().pid) + "/root/dev/fuse";
         EXPECT_EQ(owner_of(node), (Owner{guest_uid, guest_gid}));
         EXPECT_EQ(inside_groups(launch.lowered(), open_for_reading, "/dev/fuse"), 0);
         EXPECT_EQ(owner_of(world.path("disk")), (Owner{guest_uid, guest_gid}));
-        ASSERT_TRUE(release(*undo, *environment.owners));
+        ASSERT_TRUE(release(plugged->undo, *environment.owners));
         EXPECT_EQ(::access(node.c_str(), F_OK), -1);
         EXPECT_EQ(inside_groups(launch.lowered(), open_for_reading, "/dev/fuse"), EPERM);
         EXPECT_EQ(inside_groups(launch.lowered(), open_for_reading, "/dev/urandom"), 0)

@@ -8,6 +8,7 @@
 #include "security/seccomp.hpp"
 
 #include <cstring>
+#include <deque>
 #include <functional>
 #include <gtest/gtest.h>
 #include <set>
@@ -291,9 +292,14 @@ TEST(DeviceRules, AreExactMergedAndNeverAllowMakingNodes) {
 }
 
 // ---- the BPF program, interpreted ----
+struct DenialEntry {
+    BpfDenialKey key{};
+    BpfDenial denial{};
+};
 std::uint64_t run_program(const std::vector<BpfDeviceEntry>& map, std::uint32_t type, std::uint32_t access,
-                          std::uint32_t major, std::uint32_t minor) {
-    const auto program = device_program(42);
+                          std::uint32_t major, std::uint32_t minor, std::deque<DenialEntry>& denied,
+                          std::uint64_t now = 1000, std::size_t room = 1000) {
+    const auto program = device_program(42, 43);
     const std::uint32_t context[3] = {access << 16 | type, major, minor};
     std::array<std::uint64_t, 11> r{};
     std::array<std::uint8_t, 512> stack{};
@@ -334,12 +340,43 @@ std::uint64_t run_program(const std::vector<BpfDeviceEntry>& map, std::uint32_t 
             std::memcpy(at(to), &word, 4);
             break;
         }
+        case BPF_STX | BPF_MEM | BPF_DW: std::memcpy(at(to), &from, 8); break;
+        case BPF_STX | BPF_ATOMIC | BPF_DW: {
+            EXPECT_EQ(i.imm, BPF_ADD);
+            std::uint64_t sum = 0;
+            std::memcpy(&sum, at(to), 8);
+            sum += from;
+            std::memcpy(at(to), &sum, 8);
+            break;
+        }
         case BPF_LD | BPF_DW | BPF_IMM:
             EXPECT_EQ(i.src_reg, BPF_PSEUDO_MAP_FD);
             to = imm;
             ++pc;
             break;
         case BPF_JMP | BPF_CALL: {
+            if (i.imm == BPF_FUNC_ktime_get_boot_ns) {
+                r[0] = now;
+                break;
+            }
+            if (r[1] == 43U) { // the map of refusals
+                BpfDenialKey key{};
+                std::memcpy(&key, reinterpret_cast<void*>(r[2]), sizeof key);
+                const auto known =
+                    std::ranges::find_if(denied, [&](const DenialEntry& e) { return e.key == key; });
+                if (i.imm == BPF_FUNC_map_update_elem) {
+                    EXPECT_EQ(r[4], BPF_NOEXIST);
+                    EXPECT_EQ(known, denied.end());
+                    DenialEntry entry{.key = key};
+                    std::memcpy(&entry.denial, reinterpret_cast<void*>(r[3]), sizeof entry.denial);
+                    if (denied.size() < room) denied.push_back(entry);
+                } else {
+                    EXPECT_EQ(i.imm, BPF_FUNC_map_lookup_elem);
+                    r[0] = known == denied.end() ? 0 : reinterpret_cast<std::uint64_t>(&known->denial);
+                }
+                break;
+            }
+            EXPECT_EQ(i.imm, BPF_FUNC_map_lookup_elem);
             EXPECT_EQ(r[1], 42U);
             BpfDeviceKey key{};
             std::memcpy(&key, reinterpret_cast<void*>(r[2]), sizeof key);
@@ -354,6 +391,9 @@ std::uint64_t run_program(const std::vector<BpfDeviceEntry>& map, std::uint32_t 
         case BPF_JMP | BPF_JEQ | BPF_K:
             if (to == imm) pc += static_cast<std::size_t>(i.off);
             break;
+        case BPF_JMP | BPF_JNE | BPF_K:
+            if (to != imm) pc += static_cast<std::size_t>(i.off);
+            break;
         case BPF_JMP | BPF_EXIT: return r[0];
         default: ADD_FAILURE() << "unknown instruction " << int(i.code); return 99;
         }
@@ -362,6 +402,30 @@ std::uint64_t run_program(const std::vector<BpfDeviceEntry>& map, std::uint32_t 
     return 99;
 }
 
+std::uint64_t run_program(const std::vector<BpfDeviceEntry>& map, std::uint32_t type, std::uint32_t access,
+                          std::uint32_t major, std::uint32_t minor) {
+    std::deque<DenialEntry> denied;
+    return run_program(map, type, access, major, minor, denied);
+}
+
+TEST(DeviceProgram, WritesDownWhatItRefusesHowOftenAndSinceWhen) {
+    constexpr std::uint32_t block = BPF_DEVCG_DEV_BLOCK, chr = BPF_DEVCG_DEV_CHAR, rd = 2, wr = 4;
+    const std::vector<BpfDeviceEntry> map{bpf_entry({NodeType::char_device, 10, 237, true, false, false})};
+    std::deque<DenialEntry> denied;
+    EXPECT_EQ(run_program(map, chr, rd, 10, 237, denied, 10), 1U);
+    EXPECT_TRUE(denied.empty()) << "what is allowed is nobody's business";
+    for (const std::uint64_t now : {20U, 30U, 40U})
+        EXPECT_EQ(run_program(map, chr, rd | wr, 10, 237, denied, now), 0U);
+    EXPECT_EQ(run_program(map, block, rd, 10, 237, denied, 50), 0U);
+    ASSERT_EQ(denied.size(), 2U);
+    EXPECT_EQ(denied[0].key, (BpfDenialKey{chr, 10, 237, wr})) << "only what was missing";
+    EXPECT_EQ(denied[0].denial, (BpfDenial{20, 40, 3}));
+    EXPECT_EQ(denied[1].key, (BpfDenialKey{block, 10, 237, rd}));
+    EXPECT_EQ(denied[1].denial, (BpfDenial{50, 50, 1}));
+    EXPECT_EQ(device_rule(denied[0].key), (DeviceRule{NodeType::char_device, 10, 237, false, true, false}));
+    std::deque<DenialEntry> none;
+    EXPECT_EQ(run_program(map, block, rd, 1, 1, none, 60, 0), 0U) << "a full map refuses all the same";
+}
 TEST(DeviceProgram, AllowsWhatItsEntriesTogetherAllowAndNothingElse) {
     constexpr std::uint32_t block = BPF_DEVCG_DEV_BLOCK, chr = BPF_DEVCG_DEV_CHAR, mk = 1, rd = 2, wr = 4;
     std::vector<BpfDeviceEntry> map;

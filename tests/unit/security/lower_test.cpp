@@ -172,6 +172,107 @@ TEST(Lower, AHotPlugAddsOnlyWhatTheGuestHasNot) {
                          AddDevices{DeviceBackend::bpf, "/cg/machine/qemu-1-a.cloister", {null}}, owner[0]}));
 }
 
+HostLook two_disks() {
+    const Seen a{.kind = SeenKind::block_device, .owner = {0, 6}, .mode = 0660, .major = 7, .minor = 1};
+    auto b = a;
+    b.minor = 2;
+    return {.paths = {{"/dev/a", a},
+                      {"/dev/b", b},
+                      {"/dev/by-id", {.kind = SeenKind::symlink, .target = "a", .next = "/dev/a"}}},
+            .cgroups = {.hierarchies = {{"/cg", {}, true}}}};
+}
+Grant grant_of(std::string path, Access access, std::string why) {
+    return {.path = std::move(path), .kind = Kind::block_device, .access = access, .why = std::move(why)};
+}
+const std::string group = "/cg/machine/qemu-1-a.cloister";
+const ProcessId guest{7, 8, "b"};
+DeviceRule loop(std::uint32_t minor, bool read, bool write) {
+    return {NodeType::block_device, 7, minor, read, write, false};
+}
+
+TEST(Lower, AHotPlugAddsOnlyTheRightsThatTheListLacks) {
+    DevicePlan added{.grants = {grant_of("/dev/a", Access::read_write, "disk vdb")}};
+    const auto ops =
+        lower_hotplug(plan(), added, two_disks(), guest,
+                      {loop(1, true, false), {NodeType::char_device, 136, {}, true, true, false}})
+            .value();
+    EXPECT_EQ(std::get<AddDevices>(ops.at(1)).rules, std::vector<DeviceRule>{loop(1, false, true)})
+        << "its inverse must leave what was readable before";
+}
+
+TEST(Lower, AnUnplugTakesNodesAndRulesOfADeviceThatWasThereFromTheStart) {
+    auto running = plan();
+    running.grants = {grant_of("/dev/by-id", Access::read_write, "disk vda"),
+                      grant_of("/dev/b", Access::read, "disk vdb")};
+    const auto look = two_disks();
+    const auto lowered = lower(running, look).value();
+    auto left = running;
+    const std::vector<Grant> released{left.grants.at(0)};
+    left.grants.erase(left.grants.begin());
+    EXPECT_EQ(lower_unplug(left, lowered, {}, released, look, guest).value(),
+              (std::vector<Op>{RemoveNode{guest, "/dev/a", false}, RemoveNode{guest, "/dev/by-id", false},
+                               RemoveDevices{DeviceBackend::bpf, group, {loop(1, true, true)}}}));
+    auto gone = look; // the host's own node went first
+    gone.paths.erase("/dev/a");
+    EXPECT_EQ(
+        lower_unplug(left, lowered, {}, {grant_of("/dev/a", Access::read_write, "")}, gone, guest).value(),
+        (std::vector<Op>{RemoveNode{guest, "/dev/a", false},
+                         RemoveDevices{DeviceBackend::bpf, group, {loop(1, true, true)}}}));
+}
+
+TEST(Lower, AnUnplugLeavesWhatAnotherDeviceNeeds) {
+    auto left = plan();
+    left.grants = {grant_of("/dev/a", Access::read, "disk vda")};
+    const auto look = two_disks();
+    auto lowered = lower(left, look).value();
+    lowered.device_rules = {loop(1, true, true)};
+    const std::vector<Op> undo{RemoveNode{guest, "/dev/a", false},
+                               RemoveDevices{DeviceBackend::bpf, group, {loop(1, true, true)}},
+                               Chown{"/dev/a", {}, {0, 0}, {5, 5}}, RemoveFile{"/x"}};
+    EXPECT_EQ(
+        lower_unplug(left, lowered, undo, {grant_of("/dev/a", Access::read_write, "disk vdb")}, look, guest)
+            .value(),
+        (std::vector<Op>{RemoveDevices{DeviceBackend::bpf, group, {loop(1, false, true)}},
+                         RemoveFile{"/x"}}));
+}
+
+TEST(Lower, WhatIsExpectedFollowsWhatWasDone) {
+    Lowered expected;
+    const Op node = MakeNode{.guest = guest, .path = "/dev/a"};
+    note_changes(expected, {node, AddDevices{DeviceBackend::bpf, group, {loop(1, true, false)}}});
+    note_changes(expected,
+                 {AddDevices{DeviceBackend::bpf, group, {loop(1, false, true), loop(2, true, true)}}});
+    EXPECT_EQ(expected.devices, std::vector<Op>{node});
+    EXPECT_EQ(expected.device_rules, (std::vector<DeviceRule>{loop(1, true, true), loop(2, true, true)}));
+    note_changes(expected,
+                 {RemoveNode{guest, "/dev/a", false},
+                  RemoveDevices{DeviceBackend::bpf, group, {loop(1, true, true), loop(2, false, true)}}});
+    EXPECT_EQ(expected.devices, std::vector<Op>{});
+    EXPECT_EQ(expected.device_rules, std::vector<DeviceRule>{loop(2, true, false)});
+}
+
+TEST(Multipath, TheDisksBehindAMultipathDeviceAreGivenWithTheHostsOwner) {
+    auto look = two_disks();
+    look.paths["/dev/m"] = {.kind = SeenKind::block_device,
+                            .owner = {0, 6},
+                            .mode = 0660,
+                            .major = 253,
+                            .multipath = {"/dev/a", "/dev/b"}};
+    auto from = plan();
+    from.grants = {grant_of("/dev/m", Access::read, "disk vda")};
+    const auto out = lower(from, look).value();
+    EXPECT_EQ(out.device_rules.size(), 4U) << "the device, its two disks, and the pseudo-terminals";
+    std::map<std::string, Owner> owners;
+    for (const auto& op : out.devices)
+        if (const auto* node = std::get_if<MakeNode>(&op)) owners[node->path] = node->owner;
+    EXPECT_EQ(owners, (std::map<std::string, Owner>{
+                          {"/dev/a", {0, 6}}, {"/dev/b", {0, 6}}, {"/dev/m", {64055, 107}}}));
+    for (const auto& rule : out.device_rules)
+        if (rule.type == NodeType::block_device) {
+            EXPECT_FALSE(rule.write);
+        }
+}
+
 TEST(PathsOf, NamesEverythingThatLoweringAsksFor) {
     auto from = plan();
     from.grants = {{.path = "/a.img"}};

@@ -41,10 +41,13 @@ ProcessFacts facts() {
             .dev = {{"/dev/null", {.kind = SeenKind::char_device, .mode = 0666, .major = 1, .minor = 3}},
                     {"/dev/pts", {.kind = SeenKind::directory}}},
             .dev_mounts = {"/dev", "/dev/pts"},
+            .dev_flags = "rw,nosuid,noexec,relatime",
+            .follows_host = true,
             .cgroups = {{"/cg/machine/q.cloister", {10, 11}}},
             .device_rules = {{{NodeType::char_device, 136, {}, true, true, false},
                               {NodeType::char_device, 1, 3, true, true, false}}},
             .device_programs = 1,
+            .denials = std::vector<DeviceDenial>{},
             .limits = {{RLIMIT_CORE, {0, 0}}},
             .fds = {{0, "/dev/null"}, {1, "/log"}, {2, "/log"}},
             .environment = {"A=1"},
@@ -90,6 +93,30 @@ TEST(Verify, LooksAtMounts) {
     EXPECT_EQ(differs(found), "") << "a kept mount brings along what is mounted in it";
 }
 
+TEST(Verify, LooksAtTheFlagsOfDev) {
+    auto found = facts();
+    found.dev_flags = "rw,relatime,nosuid";
+    EXPECT_EQ(differs(found), "mountns: flags of /dev: planned nosuid,noexec, found without noexec");
+}
+
+TEST(Verify, SaysWhyMountsOfTheHostDoNotArriveAndWhyNothingIsRecorded) {
+    auto found = facts();
+    EXPECT_TRUE(verify(plan(), wanted(), found).notes.empty());
+    found.follows_host = false;
+    found.denials.reset();
+    const auto report = verify(plan(), wanted(), found);
+    EXPECT_TRUE(report.ok()) << "the host's choice, not a difference from the plan";
+    ASSERT_EQ(report.notes.size(), 1U);
+    EXPECT_NE(report.notes[0].find("mount --make-rshared /"), std::string::npos);
+    EXPECT_EQ(report.denied_why, "the group's device program keeps no account");
+    auto on_v1 = wanted();
+    on_v1.device_backend = DeviceBackend::v1;
+    EXPECT_EQ(verify(plan(), on_v1, found).denied_why,
+              "the v1 controller 'devices' keeps no account of what it refuses");
+    on_v1.device_backend = DeviceBackend::none;
+    EXPECT_EQ(verify(plan(), on_v1, found).denied_why, "there is no device list");
+}
+
 TEST(Verify, LooksAtDescriptorsLimitsAndUmask) {
     auto found = facts();
     found.fds[9] = "/dev/mem";
@@ -111,15 +138,31 @@ TEST(Verify, ShowsNoValuesOfTheEnvironment) {
 TEST(Report, IsPrintedAsATableAndAsJson) {
     const Report report{.items = {{Layer::dac, "uid", "5", "0", false, "qemu.conf user"},
                                   {Layer::none, "umask", "2", "2", true, ""}},
+                        .denied = {{{{NodeType::char_device, 10, 237, true, true, false},
+                                     "/dev/loop-control",
+                                     3,
+                                     1795000000,
+                                     1795000059}}},
                         .relaxations = {"namespaces = [] (qemu.conf line 3)"}};
     EXPECT_FALSE(report.ok());
     EXPECT_EQ(printed(report), "    layer    item   planned  found  because\n"
                                "BAD dac      uid    5        0      qemu.conf user\n"
                                " ok process  umask  2        2      \n"
-                               "relaxed: namespaces = [] (qemu.conf line 3)\n");
+                               "relaxed: namespaces = [] (qemu.conf line 3)\n"
+                               "denied: c 10:237 rw, 3 times, last at 2026-11-18T11:54:19Z, first at "
+                               "2026-11-18T11:53:20Z (/dev/loop-control)\n");
     EXPECT_EQ(
-        boost::json::serialize(to_json(Report{.items = {report.items[1]}})),
-        R"({"ok":true,"items":[{"layer":"process","item":"umask","planned":"2","found":"2","ok":true,"why":""}],"relaxations":[],"notes":[]})");
+        boost::json::serialize(to_json(Report{.items = {report.items[1]}, .denied_why = "v1"})),
+        R"({"ok":true,"items":[{"layer":"process","item":"umask","planned":"2","found":"2","ok":true,"why":""}],"denied":null,"relaxations":[],"notes":[],"denied_why":"v1"})");
+    EXPECT_EQ(
+        boost::json::serialize(to_json(report).at("denied")),
+        R"([{"device":"c 10:237 rw","name":"/dev/loop-control","type":"char","major":10,"minor":237,"read":true,"write":true,)"
+        R"("make_node":false,"times":3,"first":"2026-11-18T11:53:20Z","last":"2026-11-18T11:54:19Z"}])");
+    EXPECT_NE(printed(Report{.denied_why = "v1 keeps no account"})
+                  .find("denied: not recorded: v1 keeps no account\n"),
+              std::string::npos);
+    EXPECT_NE(printed(Report{.denied = std::vector<DeviceDenial>{}}).find("denied: nothing\n"),
+              std::string::npos);
 }
 
 } // namespace
