@@ -213,8 +213,15 @@ boost::asio::awaitable<Result<std::shared_ptr<const QemuCaps>>> Driver::caps(std
     co_return co_await parts_->probe->probe(std::move(emulator));
 }
 
+std::string Driver::image_reader() const {
+    const auto& beside = parts_->launch.helper; // both are installed, and built, in one folder
+    return beside.substr(0, beside.rfind('/') + 1) + "cloister-image";
+}
+
 boost::asio::awaitable<Result<HostFacts>> Driver::facts(HostQuestions questions) {
-    auto look = [conf = conf(), questions = std::move(questions)] { return host_facts(conf, questions); };
+    auto look = [conf = conf(), reader = image_reader(), questions = std::move(questions)] {
+        return host_facts(conf, questions, reader);
+    };
     co_return co_await offload(workers_, std::move(look));
 }
 

@@ -86,6 +86,8 @@ public:
 
     /// What this QEMU can do: from the cache, or asked for now. Errors: system when the binary cannot be run.
     boost::asio::awaitable<Result<std::shared_ptr<const QemuCaps>>> caps(std::string emulator);
+    /// The path of cloister-image, which reads the headers of disk images.
+    std::string image_reader() const;
     /// The host as it is now, with answers to `questions`. Errors: as host_facts().
     boost::asio::awaitable<Result<HostFacts>> facts(HostQuestions questions);
 

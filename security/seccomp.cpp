@@ -59,4 +59,14 @@ SeccompPolicy guest_seccomp() {
     return out;
 }
 
+SeccompPolicy image_seccomp() {
+    SeccompPolicy out{.otherwise = SeccompAction::kill};
+    using enum SeccompAction;
+    add(out, allow, "takes one image after another and answers", {"recvmsg", "write", "close"});
+    add(out, allow, "reads the image", {"pread64"});
+    add(out, allow, "grows the heap, which has a limit", {"brk"});
+    add(out, allow, "ends", {"exit_group"});
+    return out;
+}
+
 } // namespace cloister

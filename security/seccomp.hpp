@@ -14,6 +14,7 @@ enum class SeccompAction {
     kill,      ///< the whole process, SIGSYS
     refuse,    ///< EPERM: callers are known to cope
     not_there, ///< ENOSYS: makes libraries fall back to a call whose arguments can be judged
+    allow,     ///< only where everything else is killed
 };
 /// Denied when argument `index` has any bit of `mask` set.
 struct SeccompArgument {
@@ -28,12 +29,15 @@ struct SeccompRule {
     std::string why{};
     bool operator==(const SeccompRule&) const = default;
 };
-/// Everything that no rule names is allowed. Foreign architectures (i386 and x32 on x86_64) are killed.
+/// Foreign architectures (i386 and x32 on x86_64) are killed.
 struct SeccompPolicy {
     std::vector<SeccompRule> rules{};
+    SeccompAction otherwise = SeccompAction::allow; ///< what no rule names
     bool operator==(const SeccompPolicy&) const = default;
 };
 
 SeccompPolicy guest_seccomp();
+/// For the child that reads images: what it needs to receive a descriptor, read it and answer.
+SeccompPolicy image_seccomp();
 
 } // namespace cloister

@@ -36,6 +36,7 @@ struct QemuConf {
     std::optional<std::vector<std::string>> cgroup_controllers{};
     std::vector<std::string> cgroup_device_acl{"/dev/null",    "/dev/full", "/dev/zero", "/dev/random",
                                                "/dev/urandom", "/dev/ptmx", "/dev/kvm"};
+    std::vector<std::string> backing_chain_paths{};
     int seccomp_sandbox = -1;
     std::optional<std::vector<std::string>> namespaces{};
     bool relaxed_acs_check = false;

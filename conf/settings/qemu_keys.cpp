@@ -39,6 +39,10 @@ constexpr std::array table{
         "How a guest's files become usable for that user. \"chown\": they are given to it while it "
         "runs.\n\"idmap\": they stay their owner's, and only the guest sees them as its own; this "
         "needs the private\nmount namespace and a file system with idmapped mounts."),
+    key<&C::backing_chain_paths>("backing_chain_paths", any,
+                                 "The folders that backing files which disk images name may be in, after all "
+                                 "symlinks are followed. []: "
+                                 "anywhere. Not a key of libvirt's."),
     key<&C::seccomp_sandbox>(
         "seccomp_sandbox", {.most = 1, .signed_number = true},
         "QEMU's seccomp filter and ours: 0 turns both off for all guests; 1 and -1 turn them on."),

@@ -54,7 +54,7 @@ Task<Result<Asked>> asked(Driver* driver, GuestPointer guest, Device device) {
     alone.devices.list.push_back(std::move(device));
     HostQuestions questions{.owners = identities_of_interest(*guest->live, driver->conf()),
                             .devices = wants_host_devices(alone)};
-    for (auto& image : images_of_interest(alone)) questions.paths.push_back({image.path, image.format});
+    for (auto& image : images_of_interest(alone)) questions.paths.push_back({image.path, image.format, image.alone});
     for (auto& path : paths_of_interest(alone, driver->conf()))
         questions.paths.push_back({std::move(path), {}});
     CO_TRY(facts, co_await driver->facts(std::move(questions)));

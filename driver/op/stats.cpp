@@ -2,11 +2,11 @@
 
 #include "conf/base/tr.hpp"
 #include "conf/domain/devices.hpp"
-#include "driver/facts/image_header.hpp"
 #include "driver/offload.hpp"
 #include "driver/op/counters.hpp"
 #include "driver/op/list.hpp"
 #include "driver/op/thread_times.hpp"
+#include "driver/probe/images.hpp"
 #include "driver/qmp/client.hpp"
 
 #include <fstream>
@@ -55,27 +55,26 @@ constexpr MemoryName memory_names[]{
 struct HostFile {
     std::uint64_t size = 0, allocated = 0, capacity = 0;
 };
-Result<HostFile> look_at(const std::string& path, const std::string& format) {
+/// `reader` reads what a header tells of the capacity; null where QEMU will tell it.
+Result<HostFile> look_at(const std::string& path, const std::string& format, ImageReader* reader) {
     struct stat seen{};
     if (::stat(path.c_str(), &seen) < 0)
         return std::unexpected(system_error(errno, tr("cannot stat file '{0}'", path)));
     HostFile out{.size = static_cast<std::uint64_t>(seen.st_size),
                  .allocated = static_cast<std::uint64_t>(seen.st_blocks) * 512};
-    std::ifstream file(path, std::ios::binary);
     if (S_ISBLK(seen.st_mode)) {
+        std::ifstream file(path, std::ios::binary);
         file.seekg(0, std::ios::end);
         out.size = out.allocated = static_cast<std::uint64_t>(std::max<std::streamoff>(0, file.tellg()));
-        file.seekg(0);
     }
     out.capacity = out.size;
-    if (format != "raw") {
-        std::string head(4096, '\0');
-        file.read(head.data(), static_cast<std::streamsize>(head.size()));
-        head.resize(static_cast<std::size_t>(file.gcount()));
-        if (const auto header = image_header(head, format); header && header->size)
-            out.capacity = header->size;
-    }
+    if (reader)
+        if (const auto size = image_size(*reader, path, format); size && *size != 0) out.capacity = *size;
     return out;
+}
+
+bool can_ask_qemu(const Guest& guest) {
+    return guest.running && guest.running->monitor && !guest.running->starting;
 }
 
 std::string format_of(const Disk& disk) { return disk.driver ? disk.driver->type.value_or("raw") : "raw"; }
@@ -228,15 +227,16 @@ Task<BlockAnswers> ask_about_disks(Driver* driver, GuestPointer guest, bool may_
     for (const auto* disk : devices_of<Disk>(*domain))
         if (auto path = host_path(*disk); !path.empty())
             paths.emplace_back(std::move(path), format_of(*disk));
-    auto look = [paths] { // named: see offload.hpp
+    const bool qemu_tells = can_ask_qemu(*guest) && (may_wait || !guest->jobs.busy());
+    auto look = [paths, qemu_tells, program = driver->image_reader()] { // named: see offload.hpp
         std::map<std::string, HostFile> seen;
+        ImageReader reader(program);
         for (const auto& [path, format] : paths)
-            if (auto file = look_at(path, format)) seen[path] = *file;
+            if (auto file = look_at(path, format, qemu_tells ? nullptr : &reader)) seen[path] = *file;
         return seen;
     };
     out.files = co_await offload(driver->workers(), std::move(look));
-    if (!guest->running || !guest->running->monitor || guest->running->starting) co_return out;
-    if (!may_wait && guest->jobs.busy()) co_return out;
+    if (!can_ask_qemu(*guest) || (!may_wait && guest->jobs.busy())) co_return out;
     const auto monitor = guest->running->monitor;
     auto stats = co_await monitor->execute("query-blockstats");
     if (stats) out.counters = block_counters(*stats, *domain);
@@ -366,10 +366,13 @@ Task<Result<DomainGetBlockInfo::Out>> DomainGetBlockInfo::run(Call call, In in) 
                          tr("disk '{0}' does not currently have a source assigned", in.path.value));
     const auto format = format_of(*disk);
     const auto node = node_of(*disk);
-    auto look = [path, format] { return look_at(path, format); };
+    auto look = [path, format, qemu_tells = can_ask_qemu(*guest), program = call.driver->image_reader()] {
+        ImageReader reader(program);
+        return look_at(path, format, qemu_tells ? nullptr : &reader);
+    };
     CO_TRY(file, co_await offload(call.driver->workers(), std::move(look)));
     Out out{.allocation = file.allocated, .capacity = file.capacity, .physical = file.size};
-    if (guest->running && guest->running->monitor && !guest->running->starting) {
+    if (can_ask_qemu(*guest)) {
         const auto monitor = guest->running->monitor;
         boost::json::object flat{{"flat", true}};
         auto nodes = co_await monitor->execute("query-named-block-nodes", std::move(flat));

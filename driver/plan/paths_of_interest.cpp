@@ -138,11 +138,13 @@ std::vector<std::string> paths_of_interest(const Domain& domain, const QemuConf&
 std::vector<ImageOfInterest> images_of_interest(const Domain& domain) {
     std::vector<ImageOfInterest> out;
     for (const auto* disk : devices_of<Disk>(domain)) {
-        if (chain_ends(*disk)) continue;
         const auto chain = images(*disk);
-        if (chain.empty() || !chain.back().source) continue;
-        const auto* path = local_path(chain.back().type, *chain.back().source);
-        if (path) out.push_back({*path, std::string(chain.back().format)});
+        for (const auto& image : chain) {
+            if (!image.source || image.type == SourceType::dir) continue; // a folder has no header
+            const auto* path = local_path(image.type, *image.source);
+            const bool alone = chain_ends(*disk) || &image != &chain.back();
+            if (path) out.push_back({*path, std::string(image.format), alone});
+        }
     }
     return out;
 }

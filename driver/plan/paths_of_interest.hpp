@@ -12,10 +12,11 @@ namespace cloister {
 /// Every host path that the domain or the settings name, once each: for HostFacts::paths.
 std::vector<std::string> paths_of_interest(const Domain& domain, const QemuConf& conf);
 
-/// Local images whose backing chain the text does not tell: their headers are to be read.
+/// Local images whose headers are to be read.
 struct ImageOfInterest {
     std::string path{};
     std::string format{}; ///< as the definition says; never probed
+    bool alone = false;   ///< what it stands on is in the text: only what else it names is asked
     bool operator==(const ImageOfInterest&) const = default;
 };
 std::vector<ImageOfInterest> images_of_interest(const Domain& domain);

@@ -1,6 +1,7 @@
 #include "driver/probe/host_probe.hpp"
 
 #include "driver/probe/host_devices.hpp"
+#include "driver/probe/images.hpp"
 #include "driver/probe/sysfs.hpp"
 
 #include <algorithm>
@@ -118,7 +119,9 @@ MergedFirmware installed_firmware() {
     return merged_firmware({folder_of("/usr/share/qemu/firmware"), folder_of("/etc/qemu/firmware")});
 }
 
-Result<HostFacts> host_facts(const QemuConf& conf, const HostQuestions& questions) {
+Result<HostFacts> host_facts(const QemuConf& conf, const HostQuestions& questions,
+                             const std::string& image_reader) {
+    ImageReader reader(image_reader); // one child for all images, started when there is one to read
     HostFacts out;
     out.privileged = ::geteuid() == 0;
     out.page_size = static_cast<std::uint64_t>(::sysconf(_SC_PAGESIZE));
@@ -143,10 +146,16 @@ Result<HostFacts> host_facts(const QemuConf& conf, const HostQuestions& question
     for (const auto& owner : questions.owners) out.identities.emplace(owner, TRY(ids_of(owner)));
     if (questions.devices) add_host_devices(out);
     for (const auto& question : questions.paths) {
-        auto& fact = out.paths[question.path];
-        fact = looked_at(question.path);
+        // Asked about twice, as an image and as a path: what is known of it stays.
+        const auto [at, is_new] = out.paths.try_emplace(question.path);
+        auto& fact = at->second;
+        if (is_new) fact = looked_at(question.path);
         if (question.format.empty()) continue;
-        fact.backing = TRY(backing_chain(question.path, question.format));
+        if (question.alone) {
+            TRY(check_image(reader, question.path, question.format));
+            continue;
+        }
+        fact.backing = TRY(backing_chain(reader, conf.backing_chain_paths, question.path, question.format));
         fact.chain_probed = true;
     }
     return out;

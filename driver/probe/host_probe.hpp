@@ -18,6 +18,7 @@ namespace cloister {
 struct PathQuestion {
     std::string path{};
     std::string format{};
+    bool alone = false; ///< what the image stands on is known already
     bool operator==(const PathQuestion&) const = default;
 };
 struct HostQuestions {
@@ -28,8 +29,10 @@ struct HostQuestions {
 
 /// Errors: system "Cannot access storage file …" for an image that is not there; config_unsupported for a
 /// chain with a protocol; operation_invalid for a loop, a chain of more than 200, or a format that an image
-/// does not record; invalid_arg for an owner that nobody knows.
-Result<HostFacts> host_facts(const QemuConf& conf, const HostQuestions& questions);
+/// does not record; operation_denied for what backing_chain_paths does not allow; invalid_arg for an owner
+/// that nobody knows. `image_reader`: the path of cloister-image.
+Result<HostFacts> host_facts(const QemuConf& conf, const HostQuestions& questions,
+                             const std::string& image_reader);
 
 /// Numbers of a user and a group, as qemu.conf and <seclabel> write them: a name, a number, or "+N", which is
 /// never a name. The groups are those that the user is a member of, `group` first. Errors: invalid_arg.
@@ -39,9 +42,6 @@ Result<Ids> ids_of(std::string_view owner);
 
 /// Whether a process with these ids may open the KVM device for reading and writing, by mode and ACL.
 bool kvm_usable(const Ids& ids);
-
-/// The layers below `path`, read from the images' headers, nearest first. Errors: as host_facts.
-Result<std::vector<ImageLayer>> backing_chain(const std::string& path, const std::string& format);
 
 /// The descriptors that are installed, merged; what is wrong with some of them.
 MergedFirmware installed_firmware();

@@ -126,7 +126,7 @@ Result<Spawned> start(const SpawnRequest& request, const std::vector<Fd>& groups
     std::vector<std::byte> stack(std::size_t{64} << 10);
     int pidfd = -1;
     clone_args args{};
-    args.flags = __u64{CLONE_VM} | CLONE_VFORK | CLONE_PIDFD | CLONE_CLEAR_SIGHAND;
+    args.flags = __u64{CLONE_VM} | CLONE_VFORK | CLONE_PIDFD | CLONE_CLEAR_SIGHAND | request.namespaces;
     args.pidfd = reinterpret_cast<__u64>(&pidfd);
     args.exit_signal = SIGCHLD;
     const auto base = (reinterpret_cast<__u64>(stack.data()) + 15) & ~__u64{15};

@@ -6,6 +6,7 @@
 #include "security/op.hpp"
 
 #include <chrono>
+#include <cstdint>
 #include <optional>
 #include <string>
 #include <vector>
@@ -18,6 +19,7 @@ struct SpawnRequest {
     std::vector<int> fds{};            ///< become 0, 1, 2 … in the new process; everything else is closed
     std::vector<std::string> groups{}; ///< absolute v1 cgroup folders that it is born in
     std::string cgroup_v2{};           ///< and the v2 one; empty: the caller's
+    std::uint64_t namespaces = 0;      ///< CLONE_NEW…: those that it gets of its own
 };
 struct Spawned {
     ProcessId id{};

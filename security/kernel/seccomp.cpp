@@ -18,6 +18,7 @@ std::uint32_t action(SeccompAction action) {
     case SeccompAction::kill: return SCMP_ACT_KILL_PROCESS;
     case SeccompAction::refuse: return SCMP_ACT_ERRNO(EPERM);
     case SeccompAction::not_there: return SCMP_ACT_ERRNO(ENOSYS);
+    case SeccompAction::allow: return SCMP_ACT_ALLOW;
     }
     return SCMP_ACT_KILL_PROCESS;
 }
@@ -41,7 +42,7 @@ Result<std::string> compiled(const SeccompPolicy& policy) {
     const auto broken = [](int number) {
         return std::unexpected(system_error(-number, tr("cannot build the syscall filter"), Layer::seccomp));
     };
-    const std::unique_ptr<void, void (*)(scmp_filter_ctx)> filter(::seccomp_init(SCMP_ACT_ALLOW),
+    const std::unique_ptr<void, void (*)(scmp_filter_ctx)> filter(::seccomp_init(action(policy.otherwise)),
                                                                   &::seccomp_release);
     if (!filter) return broken(-ENOMEM);
     // i386 and x32 numbers would go round every rule.
