@@ -1,5 +1,7 @@
 #include "driver/domain_log.hpp"
 
+#include "conf/base/escaped.hpp"
+
 #include <ctime>
 #include <fmt/core.h>
 
@@ -39,20 +41,8 @@ std::string shell_quoted(std::string_view word) {
     return out + "'";
 }
 
-std::string escaped_line(std::string_view text) {
-    std::string out;
-    for (const char c : text) {
-        const auto byte = static_cast<unsigned char>(c);
-        if (byte < 0x20 || byte == 0x7f)
-            out += fmt::format("\\x{:02x}", byte);
-        else
-            out += c;
-    }
-    return out;
-}
-
 std::string log_line(std::chrono::system_clock::time_point at, std::string_view text) {
-    return fmt::format("{}: {}\n", stamp(at), escaped_line(text));
+    return fmt::format("{}: {}\n", stamp(at), escaped(text));
 }
 
 std::string log_header(std::chrono::system_clock::time_point at, const LogHeader& header,

@@ -24,7 +24,5 @@ std::string log_header(std::chrono::system_clock::time_point at, const LogHeader
                        const LaunchPlan& plan, const std::vector<std::string>& argv);
 /// `word` as a shell would have to be given it.
 std::string shell_quoted(std::string_view word);
-/// Control characters as \xNN: nothing a guest writes may look like a line of ours.
-std::string escaped_line(std::string_view text);
 
 } // namespace cloister

@@ -73,16 +73,24 @@ std::string beside_this_program(std::string_view path) {
     return self.substr(0, self.rfind('/') + 1) + std::string(path);
 }
 
-/// The installed helper; in a build folder the one that was built along.
-std::string confine_helper(const DriverSetup& setup) {
-    if (!setup.confine_helper.empty()) return setup.confine_helper;
-    const LaunchEnvironment defaults;
-    const std::string candidates[]{
-        beside_this_program("cloister-confine"), beside_this_program("../security/cloister-confine"),
-        beside_this_program("../../../security/cloister-confine"), defaults.helper};
-    for (const auto& path : candidates)
+/// The one that was asked for; in a build folder the one that was built along in FOLDER; the installed one.
+std::string program(const std::string& wanted, const std::string& folder, const std::string& name,
+                    const std::string& installed) {
+    if (!wanted.empty()) return wanted;
+    for (const std::string& path :
+         {beside_this_program(name), beside_this_program("../" + folder + "/" + name),
+          beside_this_program("../../../" + folder + "/" + name)})
         if (!path.empty() && store::exists(path)) return path;
-    return defaults.helper;
+    return installed;
+}
+
+std::shared_ptr<GuestLogs> guest_logs(const DriverSetup& setup) {
+    if (setup.conf.stdio_handler != "logd") return nullptr;
+    return std::make_shared<GuestLogs>(GuestLogs::Setup{
+        .program = program(setup.logd, "daemon/logd", "cloister-logd", "/usr/libexec/cloister/cloister-logd"),
+        .folder = setup.folders.runtime,
+        .max_size = setup.daemon.guest_log_max_size,
+        .backups = setup.daemon.guest_log_max_backups});
 }
 
 Result<Fd> locked(const std::string& path) {
@@ -166,7 +174,9 @@ boost::asio::awaitable<Result<>> Driver::start() {
     CO_TRY(lock, co_await offload(workers_, std::move(make)));
     parts.lock = std::move(lock);
     parts.boot = boot_id();
-    parts.launch.helper = confine_helper(setup_);
+    parts.launch.helper =
+        program(setup_.confine_helper, "security", "cloister-confine", LaunchEnvironment{}.helper);
+    parts.guest_logs = guest_logs(setup_);
     auto mounted = [] { return cgroup_layout(); };
     CO_TRY(layout, co_await offload(workers_, std::move(mounted)));
     parts.launch.cgroups = layout;

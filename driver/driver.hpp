@@ -53,6 +53,7 @@ struct DriverSetup {
     DaemonConf daemon{};
     Folders folders{};
     bool run_autostart = true;
+    std::string logd{};           ///< path of cloister-logd; empty: likewise
     std::string confine_helper{}; ///< path of cloister-confine; empty: the installed one, or the one beside
                                   ///< this program
 };

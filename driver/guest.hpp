@@ -91,6 +91,7 @@ struct Guest : std::enable_shared_from_this<Guest> {
     std::chrono::steady_clock::time_point since{}; ///< of `status`
     std::vector<std::string> taints{};             ///< libvirt's flags, of this run
     std::vector<std::string> deprecations{};
+    std::vector<std::string> denials{}; ///< why its last QEMU ended early; until the next start
     /// Printed texts by the flags they were asked with, and the value they are of. Only DomainGetXmlDesc uses
     /// it.
     std::map<std::uint32_t, std::pair<std::shared_ptr<const Domain>, std::string>> texts{};

@@ -8,6 +8,8 @@
 #include "driver/domain_log.hpp"
 #include "driver/facts/host_facts.hpp"
 #include "driver/guest.hpp"
+#include "driver/guest_logs.hpp"
+#include "driver/last_words.hpp"
 #include "driver/launched.hpp"
 #include "driver/log.hpp"
 #include "driver/monitor_answers.hpp"
@@ -24,7 +26,7 @@
 #include "driver/store/files.hpp"
 #include "driver/store/journal.hpp"
 #include "driver/store/status.hpp"
-#include "security/kernel/bpf.hpp"
+#include "security/kernel/autopsy.hpp"
 #include "security/kernel/facts.hpp"
 #include "security/report.hpp"
 
@@ -88,6 +90,7 @@ struct KernelWork {
     LaunchPlan plan{};
     LaunchEnvironment environment{};
     LogHeader header{};
+    std::shared_ptr<GuestLogs> logs{}; ///< null: QEMU gets the log itself
     store::JournalFile journal{};
     std::string undo_folder{};
     std::vector<std::string> folders{}; ///< that have to be there: log, undo, runtime
@@ -104,14 +107,16 @@ LogHeader with_host(LogHeader header) {
     return header;
 }
 
-Result<> run_steps(Launch& launch, const KernelWork& work, store::JournalWriter& journal) {
+Result<> run_steps(Launch& launch, const KernelWork& work, store::JournalWriter& journal, Launched& out) {
     TRY(store::append_file(
         work.plan.paths.log,
         log_header(std::chrono::system_clock::now(), with_host(work.header), work.plan, launch.argv())));
+    out.log_start = store::size_of(work.plan.paths.log);
     TRY(at_step(launch.spawn(), "starting the launch helper"));
     TRY(journal.add(launch.process())); // before the go byte: what exists can be found again
     TRY(store::write_volatile(work.pid_file, fmt::format("{}\n", launch.process().pid), 0644));
     TRY(at_step(launch.confine(), "confining"));
+    out.mount_namespace = mount_namespace_of(work.plan, launch.process());
     return at_step(launch.exec(), "executing QEMU");
 }
 
@@ -120,15 +125,20 @@ Result<std::shared_ptr<Launched>> launched(const KernelWork& work) {
     for (const auto& folder : work.folders) TRY(store::make_folder(folder));
     for (const auto& file : work.forget) TRY(store::remove_file(file));
     auto out = std::make_shared<Launched>();
-    out->log_start = store::size_of(work.plan.paths.log);
+    auto environment = work.environment;
+    Fd output;
+    if (work.logs) {
+        output = TRY(work.logs->open(work.journal.name, work.plan.paths.log));
+        environment.log_fd = output.n();
+    }
     auto journal = TRY(store::JournalWriter::create(work.undo_folder, work.journal));
-    auto launch = Launch::prepare(work.plan, work.environment,
-                                  [&](const std::vector<Op>& ops) { return journal.add(ops); });
+    auto launch =
+        Launch::prepare(work.plan, environment, [&](const std::vector<Op>& ops) { return journal.add(ops); });
     if (!launch) {
         (void)store::remove_journal(work.undo_folder, work.journal.name); // all is taken back already
         return std::unexpected(std::move(launch).error().during("preparing the host"));
     }
-    if (auto done = run_steps(*launch, work, journal); !done) {
+    if (auto done = run_steps(*launch, work, journal, *out); !done) {
         auto error = std::move(done).error();
         if (auto back = launch->abandon(); !back)
             error.context.push_back("taking back: " + back.error().message);
@@ -145,39 +155,6 @@ Result<std::shared_ptr<Launched>> launched(const KernelWork& work) {
     return out;
 }
 
-/// What QEMU said before it died, and how it died.
-std::string last_words(const Launched& process, const std::string& log_path) {
-    const auto& how = process.ended;
-    auto log = store::tail(log_path, process.log_start, 16384);
-    // Our own header is not QEMU's voice.
-    if (const auto at = log.rfind(": Domain id="); at != std::string::npos)
-        log.erase(0, log.find('\n', at) + 1);
-    std::string out;
-    for (std::size_t at = 0; at < log.size();) {
-        const auto end = std::min(log.find('\n', at), log.size());
-        const auto line = log.substr(at, end - at);
-        at = end + 1;
-        const bool ours = line.ends_with(" \\") || line.find(": starting up ") != std::string::npos ||
-                          line.find("char device redirected") != std::string::npos || line.starts_with('-');
-        if (!ours && !line.empty()) out += (out.empty() ? "" : "\n") + line;
-    }
-    const auto add = [&](std::string text) { out += (out.empty() ? "" : "; ") + text; };
-    // The group is still there, and with it the account of what was refused.
-    const auto denied = read_denials(process.lowered.device_backend, process.lowered.device_group);
-    if (denied && *denied)
-        for (const auto& denial : **denied)
-            add(tr("the device list refused '{0}' ({1})", printed(denial.what),
-                   denial.name.empty() ? tr("no device of this host") : denial.name));
-    if (!how) return out;
-    if (how->known && how->signal == SIGSYS)
-        add(tr("a seccomp filter killed QEMU (SIGSYS): it made a system call that its sandbox denies"));
-    else if (how->known && how->signal != 0)
-        add(tr("signal {0} ended QEMU", how->signal));
-    else if (how->known && out.empty())
-        add(tr("QEMU exited with status {0}", how->code));
-    return out;
-}
-
 // ---- on the reactor
 // -----------------------------------------------------------------------------------------------
 
@@ -189,6 +166,7 @@ KernelWork kernel_work(Driver& driver, const Guest& guest, const LaunchOptions& 
                    .environment = driver.parts().launch,
                    .header = {.qemu_version = fmt::format("{}.{}.{}", caps.version / 1000000,
                                                           caps.version / 1000 % 1000, caps.version % 1000)},
+                   .logs = driver.parts().guest_logs,
                    .journal = {.name = guest.name, .uuid = guest.uuid, .boot_id = driver.parts().boot},
                    .undo_folder = folders.undo,
                    .folders = {folders.log, folders.undo, folders.runtime},
@@ -204,16 +182,6 @@ Result<> still_wanted(const Guest& guest) {
         return fail(Code::operation_aborted,
                     tr("domain '{0}' was destroyed while it was being started", guest.name));
     return {};
-}
-
-Task<Error> died_early(Driver* driver, std::shared_ptr<Guest> guest, Error error) {
-    const auto process = guest->running->process;
-    const auto dead = co_await guest->wait_until([&] { return guest->running->exited; }, 2s);
-    if (!dead) co_return error;
-    auto ask = [process, log = guest->running->plan.paths.log] { return last_words(*process, log); };
-    const auto words = co_await offload(driver->workers(), std::move(ask));
-    co_return Error{.code = Code::internal,
-                    .message = tr("process exited while connecting to monitor: {0}", words)};
 }
 
 Result<> check_prelaunch(const json::value& status) {
@@ -346,7 +314,7 @@ Task<Result<>> started(Driver* driver, std::shared_ptr<Guest> guest, LaunchOptio
     CO_CHECK(at_step(co_await connect_monitor(driver, guest), "connecting to the monitor"));
     CO_CHECK(still_wanted(*guest));
     auto asked = co_await ask_and_verify(driver, guest);
-    if (!asked && !running.exited && asked.error().layer == Layer::none && running.monitor->closed()) {
+    if (!asked && asked.error().layer == Layer::none && (running.exited || running.monitor->closed())) {
         auto error = co_await died_early(driver, guest, std::move(asked).error());
         co_return std::unexpected(std::move(error));
     }
@@ -387,6 +355,7 @@ Task<Result<>> launch(Driver& driver, std::shared_ptr<Guest> guest, LaunchOption
     ++guest->run;
     guest->running = std::make_unique<Running>();
     guest->running->autodestroy = options.autodestroy;
+    guest->denials.clear();
     guest->become(PausedReason::starting_up);
     auto done = co_await started(&driver, guest, options);
     if (done) co_return done;

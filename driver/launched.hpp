@@ -23,7 +23,8 @@ struct Launched {
     std::map<std::string, std::vector<Op>> plugged{}; ///< alias -> its share of `undo`, of what came later
     std::vector<std::uint32_t> vsock_cids{};          ///< that the launch chose, in the order of the devices
     std::optional<ExitStatus> ended{};                ///< how, once watch() has seen it
-    std::size_t log_start = 0;                        ///< where this run begins in the domain's log
+    std::size_t log_start = 0; ///< where QEMU's words of this run begin in the domain's log
+    Fd mount_namespace{}; ///< the guest's, kept so that its end can be looked into; empty: none of its own
 };
 
 } // namespace cloister

@@ -2,6 +2,7 @@
 #pragma once
 
 #include "driver/driver.hpp"
+#include "driver/guest_logs.hpp"
 #include "driver/jobs.hpp"
 #include "driver/probe/qemu_probe.hpp"
 #include "security/kernel/launch.hpp"
@@ -23,8 +24,9 @@ struct Driver::Parts {
     std::set<std::string> mcs{};
     Jobs definitions; ///< one change of the list of definitions at a time
     LaunchEnvironment launch{};
-    std::string boot{}; ///< this boot's id
-    Fd lock{};          ///< driver.pid, locked: one daemon per set of folders
+    std::shared_ptr<GuestLogs> guest_logs{}; ///< null: guests write their logs themselves (stdio_handler)
+    std::string boot{};                      ///< this boot's id
+    Fd lock{};                               ///< driver.pid, locked: one daemon per set of folders
     std::unique_ptr<QemuProbe> probe{};
 };
 

@@ -20,6 +20,7 @@
 #include "driver/store/files.hpp"
 #include "driver/store/journal.hpp"
 #include "driver/store/status.hpp"
+#include "security/kernel/autopsy.hpp"
 
 #include <boost/json/value.hpp>
 #include <csignal>
@@ -124,6 +125,7 @@ Task<Result<>> plan_again(Driver* driver, std::shared_ptr<Guest> guest) {
     running.plan = std::move(plan);
     running.caps = caps;
     running.process->lowered = std::move(lowered);
+    running.process->mount_namespace = mount_namespace_of(running.plan, running.process->process);
     co_return Result<>{};
 }
 

@@ -4,6 +4,8 @@
 #include "conf/domain/domain_xml.hpp"
 #include "driver/domain_log.hpp"
 #include "driver/guest.hpp"
+#include "driver/guest_logs.hpp"
+#include "driver/last_words.hpp"
 #include "driver/launched.hpp"
 #include "driver/log.hpp"
 #include "driver/offload.hpp"
@@ -149,10 +151,12 @@ struct Remains {
     std::vector<Op> undo{};
     std::shared_ptr<OwnerBook> owners{};
     std::string name{}, log{}, status{}, pid_file{}, undo_folder{}, reason{};
+    std::shared_ptr<GuestLogs> logs{};
 };
 
 /// Runs on a worker. What could not be taken back stays in the journal for the next start of the daemon.
 Result<> give_back_host(const Remains& what) {
+    if (what.logs) what.logs->finish(what.name, what.log); // QEMU's words before ours
     (void)store::append_file(what.log,
                              log_line(std::chrono::system_clock::now(), // a full disk must not keep a guest
                                       "shutting down, reason=" + what.reason));
@@ -275,7 +279,8 @@ Task<void> release_guest(Driver& driver, std::shared_ptr<Guest> guest, Status of
                     .status = store::status_path(driver.folders().runtime, guest->name),
                     .pid_file = driver.folders().runtime + "/" + guest->name + ".pid",
                     .undo_folder = driver.folders().undo,
-                    .reason = std::string(reason_text(off))};
+                    .reason = std::string(reason_text(off)),
+                    .logs = driver.parts().guest_logs};
     if (running.process) remains.undo = running.process->undo;
     auto take_back = [remains = std::move(remains)] { return give_back_host(remains); };
     const auto released = co_await offload(driver.workers(), std::move(take_back));
@@ -307,6 +312,8 @@ Task<void> watch(Driver& driver, std::shared_ptr<Guest> guest) {
     guest->running->exited = true;
     guest->changed();
     if (guest->running->starting) co_return; // launch() takes back what it did
+    co_await note_death(&driver, guest);     // while its groups and its /dev are still there
+    if (guest->run != run || !guest->running) co_return;
     auto next = step(situation(*guest), Happened::process_gone);
     if (guest->running->off_because) next.status = *guest->running->off_because;
     co_await release_guest(driver, guest, next.status);

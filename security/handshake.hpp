@@ -7,6 +7,10 @@
 ///     (fills /dev, gives owners away)
 ///     exec                                ->   ids, capabilities, Landlock, filter, execve
 ///                                         <-   end of file: exec'd (the socket is closed on exec)
+///
+/// One that looks at paths as a guest (a third argument names a mount namespace, or -1):
+///     go                                  ->   namespace, ids, capabilities
+///                                         <-   a Tried for each path; end of file
 /// A step that fails answers with a Refusal and ends the helper.
 #pragma once
 

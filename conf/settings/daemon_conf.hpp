@@ -24,6 +24,8 @@ struct DaemonConf {
     unsigned max_client_requests = 5;
     unsigned log_level = 3; ///< 1 debug … 4 error
     std::string log_filters{}, log_outputs{};
+    std::uint64_t guest_log_max_size = 2097152; ///< bytes of a guest's log before it is rotated
+    unsigned guest_log_max_backups = 3;
     unsigned audit_level = 1;
     bool audit_logging = false;
     std::optional<std::string> host_uuid{};

@@ -49,6 +49,11 @@ constexpr std::array table{
         "log_outputs", any,
         "Where the log goes, as words: \"LEVEL:stderr\", \"LEVEL:file:PATH\", \"LEVEL:syslog:NAME\", "
         "\"LEVEL:journald\". Nothing: to standard error, or what stands for it under systemd."),
+    key<&C::guest_log_max_size>("guest_log_max_size", {.least = 65536, .most = std::uint64_t{1} << 40},
+                                "Bytes of a guest's log before cloister-logd rotates it (qemu.conf "
+                                "stdio_handler = \"logd\")."),
+    key<&C::guest_log_max_backups>("guest_log_max_backups", {.most = 16},
+                                   "How many rotated logs are kept: NAME.log.0 is the newest."),
     key<&C::audit_level>("audit_level", {.most = 2}, "Whether changes are reported to the audit system.",
                          later),
     key<&C::audit_logging>("audit_logging", any, "Whether they are logged too.", later),

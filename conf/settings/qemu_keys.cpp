@@ -164,7 +164,8 @@ constexpr std::array table{
     key<&C::max_core>("max_core", {.word = "unlimited"}, "Bytes of a QEMU core file, or \"unlimited\"."),
     key<&C::dump_guest_core>("dump_guest_core", any, "Whether a core file holds the guest's memory."),
     key<&C::stdio_handler>("stdio_handler", {.choices = "logd file"},
-                           "Who takes a guest's output: a log daemon, or a plain file.", later),
+                           "Who takes a guest's output: cloister-logd, which bounds, rotates and escapes it, "
+                           "or a plain file, which grows."),
     key<&C::bridge_helper>("bridge_helper", path, "The program that joins bridges for unprivileged guests.",
                            later),
     key<&C::pr_helper>("pr_helper", path, "The program for persistent reservations.", later),

@@ -131,6 +131,8 @@ Task<Result<DomainGetMessages::Out>> DomainGetMessages::run(Call call, In in) {
     if (!in.flags || (in.flags & deprecation))
         for (const auto& message : guest->deprecations)
             out.msgs.items.push_back({"deprecated configuration: " + message});
+    if (!in.flags) // of no kind that libvirt has a flag for
+        for (const auto& denial : guest->denials) out.msgs.items.push_back({"denied: " + denial});
     co_return out;
 }
 

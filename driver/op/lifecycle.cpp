@@ -138,7 +138,10 @@ Task<Result<DomainDestroyFlags::Out>> DomainDestroyFlags::run(Call call, In in) 
     CO_TRY(guest, find(call, in.dom));
     const auto log = guest->running ? guest->running->plan.paths.log : std::string{};
     CO_CHECK(co_await destroy(*call.driver, guest, in.flags & graceful ? Graceful::yes : Graceful::no));
-    auto remove = [log] { return store::remove_file(log); };
+    auto remove = [log, backups = call.driver->daemon().guest_log_max_backups]() -> Result<> {
+        for (unsigned i = 0; i < backups; ++i) TRY(store::remove_file(fmt::format("{}.{}", log, i)));
+        return store::remove_file(log);
+    };
     if ((in.flags & remove_logs) && !log.empty())
         CO_CHECK(co_await offload(call.driver->workers(), std::move(remove)));
     co_return Out{};

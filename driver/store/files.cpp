@@ -111,7 +111,8 @@ std::string tail(const std::string& path, std::size_t from, std::size_t most) {
     struct stat is{};
     if (!file || ::fstat(file.n(), &is) < 0 || !S_ISREG(is.st_mode)) return {};
     const auto size = static_cast<std::size_t>(is.st_size);
-    if (size <= from) return {};
+    if (size == from) return {};
+    if (size < from) from = 0; // begun afresh meanwhile
     const auto start = std::max(from, size > most ? size - most : 0);
     std::string out(size - start, '\0');
     const auto n = ::pread(file.n(), out.data(), out.size(), static_cast<off_t>(start));

@@ -20,8 +20,8 @@ Result<> write_volatile(const std::string& path, std::string_view content, mode_
 Result<std::string> read_file(const std::string& path, std::size_t most = 16u << 20);
 /// Appends a text (a log's line). Makes the file, 0600, when it is absent; refuses to follow a link.
 Result<> append_file(const std::string& path, std::string_view text);
-/// The last `most` bytes from byte `from` on, cut at the start of a line. Empty when there is nothing to
-/// read.
+/// The last `most` bytes from byte `from` on, cut at the start of a line; of a file that was cut shorter
+/// since (a rotated log), of all of it. Empty when there is nothing to read.
 std::string tail(const std::string& path, std::size_t from, std::size_t most);
 /// Its size; 0 when absent.
 std::size_t size_of(const std::string& path);

@@ -59,13 +59,18 @@ Result<ConfinedProcess> ConfinedProcess::spawn(const Script& script, Request req
     const auto control = request.fds.size();
     request.fds.push_back(theirs.n());
     request.fds.push_back(file.n());
-    out.spawned_ = TRY(
-        cloister::spawn({.program = request.helper,
-                         .argv = {"cloister-confine", std::to_string(control), std::to_string(control + 1)},
-                         .env = {},
-                         .fds = std::move(request.fds),
-                         .groups = std::move(request.groups),
-                         .cgroup_v2 = std::move(request.cgroup_v2)}));
+    std::vector<std::string> argv{"cloister-confine", std::to_string(control), std::to_string(control + 1)};
+    if (request.looks_in) {
+        const bool there = *request.looks_in != own_namespace;
+        if (there) request.fds.push_back(*request.looks_in);
+        argv.push_back(there ? std::to_string(control + 2) : "-1");
+    }
+    out.spawned_ = TRY(cloister::spawn({.program = request.helper,
+                                        .argv = std::move(argv),
+                                        .env = {},
+                                        .fds = std::move(request.fds),
+                                        .groups = std::move(request.groups),
+                                        .cgroup_v2 = std::move(request.cgroup_v2)}));
     return out;
 }
 
@@ -81,6 +86,7 @@ Result<std::string> ConfinedProcess::answer() {
     do count = ::poll(&ready, 1, static_cast<int>(patience_.count()));
     while (count < 0 && errno == EINTR);
     if (count == 0) return fail(Code::operation_timeout, tr("the launch helper does not answer"));
+    static_assert(sizeof(Tried) < sizeof(handshake::Refusal)); // so that their sizes tell them apart
     std::array<char, sizeof(handshake::Refusal)> bytes{};
     const auto got = ::recv(control_.n(), bytes.data(), bytes.size(), 0);
     if (got < 0) return failed("hear from", "the launch helper", Layer::none);
@@ -93,6 +99,18 @@ Result<> ConfinedProcess::go() {
     if (got.size() == 1 && got[0] == handshake::ready) return {};
     if (got.empty()) return fail(Code::operation_failed, tr("the launch helper died"));
     return std::unexpected(refusal(got, program_));
+}
+
+Result<std::vector<Tried>> ConfinedProcess::look(std::size_t count) {
+    TRY(say(handshake::go));
+    std::vector<Tried> out;
+    while (out.size() < count) {
+        const auto got = TRY(answer());
+        if (got.empty()) return fail(Code::operation_failed, tr("the launch helper died"));
+        if (got.size() != sizeof(Tried)) return std::unexpected(refusal(got, "looking at paths"));
+        std::memcpy(&out.emplace_back(), got.data(), sizeof(Tried));
+    }
+    return out;
 }
 
 Result<> ConfinedProcess::exec() {

@@ -5,6 +5,7 @@
 #include "security/kernel/run.hpp"
 
 #include <cerrno>
+#include <cstdlib>
 #include <memory>
 #include <seccomp.h>
 #include <sys/mman.h>
@@ -63,6 +64,12 @@ Result<std::string> compiled(const SeccompPolicy& policy) {
     auto bytes = read_file(fd_path(file.n()));
     if (!bytes) return failed("read", "the syscall filter", Layer::seccomp);
     return std::move(*bytes);
+}
+
+std::string syscall_name(int number) {
+    const std::unique_ptr<char, void (*)(void*)> name(
+        ::seccomp_syscall_resolve_num_arch(SCMP_ARCH_NATIVE, number), &std::free);
+    return name ? std::string(name.get()) : std::to_string(number);
 }
 
 } // namespace cloister

@@ -12,4 +12,7 @@ namespace cloister {
 /// Errors: system, layer seccomp.
 Result<std::string> compiled(const SeccompPolicy& policy);
 
+/// "clone" for 56, on this machine's architecture; the number itself where it has no name.
+std::string syscall_name(int number);
+
 } // namespace cloister

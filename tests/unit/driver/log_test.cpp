@@ -1,4 +1,5 @@
 #include "driver/domain_log.hpp"
+#include "driver/last_words.hpp"
 
 #include <gtest/gtest.h>
 
@@ -28,6 +29,15 @@ TEST(DomainLog, SaysWhatStartsAsAShellWouldHaveToBeTold) {
 
 TEST(DomainLog, ALineHasNoControlCharacters) {
     EXPECT_EQ(log_line(epoch, "a\nb\x1b[1m"), "1970-01-01 00:00:00.000+0000: a\\x0ab\\x1b[1m\n");
+}
+
+TEST(DomainLog, QemusLastWordsAreItsComplaintsOnlyAndEscaped) {
+    EXPECT_EQ(qemu_lines("char device redirected to /dev/pts/3 (label charserial0)\n"
+                         "2026-11-27T11:00:00Z qemu-system-x86_64: -drive file=/x: Could not open '/x'\n"
+                         "1970-01-01 00:00:00.000+0000: shutting down, reason=failed\n\n"
+                         "a\x1b[31mb"),
+              "2026-11-27T11:00:00Z qemu-system-x86_64: -drive file=/x: Could not open '/x'\n"
+              "a\\x1b[31mb");
 }
 
 } // namespace
