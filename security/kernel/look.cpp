@@ -98,7 +98,7 @@ void see(const std::string& path, std::map<std::string, Seen>& into, const Owner
         const auto next = seen.next;
         const auto disks = seen.multipath;
         into.emplace(at, std::move(seen));
-        for (const auto& disk : disks) see(disk, into);
+        for (const auto& disk : disks) see(disk, into, owners);
         at = next;
     }
 }
