@@ -111,7 +111,9 @@ Task<Result<>> plan_again(Driver* driver, std::shared_ptr<Guest> guest) {
     HostQuestions questions{.owners = identities_of_interest(*live, conf),
                             .devices = wants_host_devices(*live)};
     for (auto& path : paths_of_interest(*live, conf)) questions.paths.push_back({std::move(path), {}});
-    auto ask = [conf, questions = std::move(questions)] { return host_facts(conf, questions); };
+    auto ask = [conf, reader = driver->image_reader(), questions = std::move(questions)] {
+        return host_facts(conf, questions, reader);
+    };
     CO_TRY(facts, co_await offload(driver->workers(), std::move(ask)));
     if (!guest->running) co_return Result<>{};
     CO_TRY(plan, plan_launch(*live, *caps, conf, facts, running.reserved, running.plan.paths));

@@ -107,7 +107,7 @@ Result<> map_here(const MapOwner& op, const Fd& user_namespace) {
     if (!tree) return failed("clone the mount of", op.path, Layer::dac);
     mount_attr attributes{};
     attributes.attr_set = MOUNT_ATTR_IDMAP | MOUNT_ATTR_NOSUID;
-    attributes.userns_fd = static_cast<__u64>(user_namespace.n());
+    attributes.userns_fd = static_cast<__u64>(static_cast<unsigned>(user_namespace.n()));
     attributes.propagation = MS_PRIVATE;
     if (::syscall(SYS_mount_setattr, tree.n(), "", AT_EMPTY_PATH, &attributes, sizeof attributes) < 0)
         return not_mappable(op.path);

@@ -117,6 +117,6 @@ Result<HotPlugged> hotplug(const LaunchPlan& running, const DevicePlan& added, c
 /// The Ops of an unplug, to be handed to release(): see lower_unplug().
 Result<std::vector<Op>> unplug(const LaunchPlan& left, const Lowered& lowered, std::vector<Op> undo,
                                const std::vector<Grant>& released, const ProcessId& guest,
-                               const CgroupLayout& cgroups);
+                               const CgroupLayout& cgroups, const OwnerBook& owners);
 
 } // namespace cloister

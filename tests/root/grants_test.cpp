@@ -207,7 +207,7 @@ TEST(Idmap, AHotPluggedDiskIsShownAndHiddenAgain) {
     EXPECT_EQ(seen_by(launch, disk), (Owner{guest_uid, guest_gid}));
     EXPECT_EQ(state_of(disk), before);
     for (int twice = 0; twice < 2; ++twice) {
-        ASSERT_TRUE(release(*undo, *environment.owners));
+        ASSERT_TRUE(release(undo->undo, *environment.owners));
         EXPECT_EQ(seen_by(launch, disk), (Owner{0, 0}));
     }
     end(launch);

@@ -149,15 +149,15 @@ TEST(Report, IsPrintedAsATableAndAsJson) {
                                "BAD dac      uid    5        0      qemu.conf user\n"
                                " ok process  umask  2        2      \n"
                                "relaxed: namespaces = [] (qemu.conf line 3)\n"
-                               "denied: c 10:237 rw, 3 times, last at 2026-11-18T11:54:19Z, first at "
-                               "2026-11-18T11:53:20Z (/dev/loop-control)\n");
+                               "denied: c 10:237 rw, 3 times, last at 2026-11-18T11:07:39Z, first at "
+                               "2026-11-18T11:06:40Z (/dev/loop-control)\n");
     EXPECT_EQ(
         boost::json::serialize(to_json(Report{.items = {report.items[1]}, .denied_why = "v1"})),
         R"({"ok":true,"items":[{"layer":"process","item":"umask","planned":"2","found":"2","ok":true,"why":""}],"denied":null,"relaxations":[],"notes":[],"denied_why":"v1"})");
     EXPECT_EQ(
         boost::json::serialize(to_json(report).at("denied")),
         R"([{"device":"c 10:237 rw","name":"/dev/loop-control","type":"char","major":10,"minor":237,"read":true,"write":true,)"
-        R"("make_node":false,"times":3,"first":"2026-11-18T11:53:20Z","last":"2026-11-18T11:54:19Z"}])");
+        R"("make_node":false,"times":3,"first":"2026-11-18T11:06:40Z","last":"2026-11-18T11:07:39Z"}])");
     EXPECT_NE(printed(Report{.denied_why = "v1 keeps no account"})
                   .find("denied: not recorded: v1 keeps no account\n"),
               std::string::npos);
