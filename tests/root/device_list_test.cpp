@@ -49,7 +49,7 @@ Report report_of(const Launch& launch) {
 }
 
 TEST(DeviceList, WritesDownWhatItRefusedHowOftenAndSinceWhen) {
-    if (::access(device, F_OK) != 0) GTEST_SKIP() << "no /dev/loop-control";
+    if (::access(device, F_OK) != 0) GTEST_SKIP() << "this machine: no /dev/loop-control";
     const World world;
     auto launch = launched(world.probing({"wait"}), world.environment());
     EXPECT_EQ(report_of(launch).denied, std::vector<DeviceDenial>{})
@@ -79,7 +79,7 @@ TEST(DeviceList, WritesDownWhatItRefusedHowOftenAndSinceWhen) {
 }
 
 TEST(DeviceList, OnV1NothingIsRecordedAndThatIsSaid) {
-    if (::access(device, F_OK) != 0) GTEST_SKIP() << "no /dev/loop-control";
+    if (::access(device, F_OK) != 0) GTEST_SKIP() << "this machine: no /dev/loop-control";
     const World world;
     auto launch = launched(world.probing({"wait"}), world.environment(DeviceBackend::v1));
     EXPECT_EQ(inside_groups(launch.lowered(), open_three_times, device), EPERM);
@@ -96,7 +96,7 @@ TEST(DeviceList, OnV1IsExactlyWhatIsWritten) {
         {.path = "/dev/loop7", .kind = Kind::block_device, .access = Access::read, .why = "disk vda"},
         {.path = "/dev/loop6", .kind = Kind::block_device, .access = Access::read_write, .why = "disk vdb"}};
     plan.identity.relabel_dac = false;
-    if (::access("/dev/loop7", F_OK) != 0) GTEST_SKIP() << "no loop devices";
+    if (::access("/dev/loop7", F_OK) != 0) GTEST_SKIP() << "this machine: no loop devices";
     auto launch = launched(plan, world.environment(DeviceBackend::v1));
     std::istringstream lines(read_all(launch.lowered().device_group + "/devices.list"));
     std::set<std::string> found;
@@ -113,7 +113,7 @@ TEST(DeviceList, ARealQemusAttemptIsRecordedAfterItDied) {
     plan.identity.uid = plan.identity.gid = 0;
     plan.identity.groups = {0};
     plan.items.push_back({"drive", "if=none,id=d,format=raw,file=/dev/loop7", "qemu:arg 3"});
-    if (::access("/dev/loop7", F_OK) != 0) GTEST_SKIP() << "no loop devices";
+    if (::access("/dev/loop7", F_OK) != 0) GTEST_SKIP() << "this machine: no loop devices";
     auto launch = launched(plan, world.environment());
     EXPECT_NE(finished(launch).code, 0);
     const auto denied = read_denials(launch.lowered().device_backend, launch.lowered().device_group);
