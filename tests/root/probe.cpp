@@ -95,7 +95,12 @@ int attack(const char* victim, const char* abstract_name) {
     std::printf("environ: %s\n", outcome(::open((folder + "/environ").c_str(), O_RDONLY | O_CLOEXEC)));
     std::printf("fd: %s\n", outcome(::open((folder + "/fd/0").c_str(), O_RDONLY | O_CLOEXEC)));
     const int victim_fd = static_cast<int>(::syscall(SYS_pidfd_open, pid, 0));
-    std::printf("pidfd: %s\n", outcome(::syscall(SYS_pidfd_getfd, victim_fd, 0, 0)));
+    const auto child = ::fork(); // the filter may kill whoever tries
+    if (child == 0) ::_exit(::syscall(SYS_pidfd_getfd, victim_fd, 0, 0) < 0 ? errno : 0);
+    int ended = 0;
+    ::waitpid(child, &ended, 0);
+    errno = WIFSIGNALED(ended) ? 0 : WEXITSTATUS(ended);
+    std::printf("pidfd: %s\n", WIFSIGNALED(ended) ? ::strsignal(WTERMSIG(ended)) : outcome(errno != 0 ? -1 : 0));
     std::printf("kill: %s\n", outcome(::kill(pid, 0)));
     if (abstract_name != nullptr) std::printf("abstract: %s\n", outcome(connect_to(abstract_name)));
     std::printf("own thread: %s\n", outcome(::kill(::getpid(), 0)));
