@@ -92,7 +92,7 @@ class Rig:
     def __init__(self, build, qemu_conf="", stock=True, daemon_conf=""):
         self.build, self.qemu_conf, self.with_stock = pathlib.Path(build).resolve(), qemu_conf, stock
         self.daemon_conf = daemon_conf
-        self.root = pathlib.Path(tempfile.mkdtemp(prefix="cloister-clients-"))
+        self.root = pathlib.Path(tempfile.mkdtemp(prefix="cloister-"))
         self.root.chmod(0o755)
         self.children = []
 

@@ -323,6 +323,8 @@ blkdeviotune tuned nosuch
 iothreadinfo tuned
 perf tuned
 blkiotune tuned --live
+memtune tuned --live
+numatune tuned --live
 blkiotune tuned --config
 schedinfo tuned --live
 domiftune tuned 52:54:00:11:22:55

@@ -94,7 +94,7 @@ def drive(tap, rig, screen, picture):
             connected = [line.split() for line in open("/proc/net/tcp").read().splitlines()[1:]]
             tap.check(not [c for c in connected if int(c[1].split(":")[1], 16) == port and c[3] == "01"],
                       "nobody is connected to the TCP port of the display")
-            wait_for(lambda: grey_of_guest(domain) > ENOUGH, 120, "a prompt on the guest's screen")
+            wait_for(lambda: grey_of_guest(domain) > ENOUGH, 240, "a prompt on the guest's screen")
             same = lambda: abs(screen.grey() - grey_of_guest(domain)) < ENOUGH / 20  # noqa: E731  (the cursor blinks)
             wait_for(same, 20, "the guest's screen in virt-manager's window")
             tap.check(True, "the window shows what is on the guest's screen, up to the prompt")
