@@ -263,8 +263,8 @@ TEST(Undo, HotplugGivesNodeListEntryAndOwnerAndTakesThemBack) {
                          .access = Access::read_write,
                          .why = "disk vdb"}};
         Opened opened;
-        const auto plugged = hotplug(plan, added, launch.process(), environment.cgroups, {}, opened,
-                                     *environment.owners);
+        const auto plugged =
+            hotplug(plan, added, launch.process(), environment.cgroups, {}, opened, *environment.owners);
         ASSERT_TRUE(plugged) << text(plugged.error());
         auto lowered = launch.lowered();
         note_changes(lowered, plugged->done);
