@@ -55,7 +55,8 @@ struct Prepared {
 
 HostQuestions questions_about(const Domain& domain, const QemuConf& conf) {
     HostQuestions out{.owners = identities_of_interest(domain, conf), .devices = wants_host_devices(domain)};
-    for (auto& image : images_of_interest(domain)) out.paths.push_back({image.path, image.format, image.alone});
+    for (auto& image : images_of_interest(domain))
+        out.paths.push_back({image.path, image.format, image.alone});
     for (auto& path : paths_of_interest(domain, conf)) out.paths.push_back({std::move(path), {}});
     return out;
 }

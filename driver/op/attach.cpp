@@ -54,7 +54,8 @@ Task<Result<Asked>> asked(Driver* driver, GuestPointer guest, Device device) {
     alone.devices.list.push_back(std::move(device));
     HostQuestions questions{.owners = identities_of_interest(*guest->live, driver->conf()),
                             .devices = wants_host_devices(alone)};
-    for (auto& image : images_of_interest(alone)) questions.paths.push_back({image.path, image.format, image.alone});
+    for (auto& image : images_of_interest(alone))
+        questions.paths.push_back({image.path, image.format, image.alone});
     for (auto& path : paths_of_interest(alone, driver->conf()))
         questions.paths.push_back({std::move(path), {}});
     CO_TRY(facts, co_await driver->facts(std::move(questions)));
@@ -181,10 +182,12 @@ Task<void> clean_up(Driver* driver, GuestPointer guest, std::uint64_t run, HotPl
                                    [&](const Grant& r) { return r.path == g.path && r.why == g.why; });
     });
     auto plugged = running.process->plugged.extract(plan.alias);
-    auto undo = plugged.empty() ? about(running.process->undo, plan.released, running.plan.name) : std::move(plugged.mapped());
+    auto undo = plugged.empty() ? about(running.process->undo, plan.released, running.plan.name)
+                                : std::move(plugged.mapped());
     // The process without its pidfd, which is not to be copied: only what the work reads.
     auto work = [left = running.plan, lowered = running.process->lowered, undo, released = plan.released,
-                 id = running.process->process, cgroups = driver->parts().launch.cgroups, owners = driver->parts().launch.owners] {
+                 id = running.process->process, cgroups = driver->parts().launch.cgroups,
+                 owners = driver->parts().launch.owners] {
         return unplug(left, lowered, undo, released, id, cgroups, *owners);
     };
     auto taken = co_await offload(driver->workers(), std::move(work));
