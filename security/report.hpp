@@ -33,8 +33,8 @@ struct Report {
     std::vector<ReportItem> items{};
     std::optional<std::vector<DeviceDenial>> denied{}; ///< absent: not recorded
     std::string denied_why{};                          ///< why it is not
-    std::vector<std::string> relaxations{};            ///< what is off or weaker, and the line that made it so
-    std::vector<std::string> notes{};                  ///< what this host cannot do
+    std::vector<std::string> relaxations{}; ///< what is off or weaker, and the line that made it so
+    std::vector<std::string> notes{};       ///< what this host cannot do
     bool ok() const;
     bool operator==(const Report&) const = default;
 };

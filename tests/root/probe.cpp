@@ -100,7 +100,8 @@ int attack(const char* victim, const char* abstract_name) {
     int ended = 0;
     ::waitpid(child, &ended, 0);
     errno = WIFSIGNALED(ended) ? 0 : WEXITSTATUS(ended);
-    std::printf("pidfd: %s\n", WIFSIGNALED(ended) ? ::strsignal(WTERMSIG(ended)) : outcome(errno != 0 ? -1 : 0));
+    std::printf("pidfd: %s\n",
+                WIFSIGNALED(ended) ? ::strsignal(WTERMSIG(ended)) : outcome(errno != 0 ? -1 : 0));
     std::printf("kill: %s\n", outcome(::kill(pid, 0)));
     if (abstract_name != nullptr) std::printf("abstract: %s\n", outcome(connect_to(abstract_name)));
     std::printf("own thread: %s\n", outcome(::kill(::getpid(), 0)));
