@@ -35,7 +35,7 @@ export PATH=/bin PS1='cloister-guest# ' HOME=/
 mount -t proc proc /proc; mount -t sysfs sysfs /sys; mount -t devtmpfs dev /dev 2>/dev/null
 for m in$order; do insmod /modules/\$m.ko 2>/dev/null; done
 echo; echo "Linux \$(uname -r) in a confined guest: disks: \$(ls /sys/block | grep -E '^[vs]d' | tr '\n' ' ') cards: \$(ls /sys/class/net | grep -v '^lo\$' | tr '\n' ' ')"
-mkdir -p /run /etc /var/run; hostname cloister-guest
+mkdir -p /run /etc /var/run /sbin; hostname cloister-guest
 for event in /dev/input/event*; do
     grep -q 'Power Button' /sys/class/input/\${event##*/}/device/name && { head -c 24 \$event >/dev/null && poweroff -f; } &
 done
@@ -43,6 +43,7 @@ for port in /sys/class/virtio-ports/*; do
     [ "\$(cat \$port/name 2>/dev/null)" = org.qemu.guest_agent.0 ] && [ -x /bin/qemu-ga ] &&
         qemu-ga -m virtio-serial -p /dev/\${port##*/} -t /run >/run/qemu-ga.log 2>&1 &
 done
+printf '#!/bin/sh\\nexec poweroff -f\\n' >/sbin/shutdown && chmod 755 /sbin/shutdown # what the agent calls
 tty=ttyS0
 for word in \$(cat /proc/cmdline); do case \$word in cloister.tty=*) tty=\${word#*=} ;; esac; done
 exec setsid sh -c "exec sh -i </dev/\$tty >/dev/\$tty 2>&1"
