@@ -267,7 +267,9 @@ void complete_seclabels(Domain& domain) {
     for (auto& label : domain.seclabels) {
         if (!label.type) label.type = SecLabelType::dynamic;
         switch (*label.type) {
-        case SecLabelType::none: label.relabel.reset(); break;
+        case SecLabelType::none:
+            if (label.relabel == YesNo::no) label.relabel.reset(); // the other is refused
+            break;
         case SecLabelType::dynamic:
             if (!label.relabel) label.relabel = YesNo::yes;
             break;

@@ -167,10 +167,13 @@ void complete_seclabels(Domain& domain, const QemuConf& conf, const HostFacts& f
             }
     if (domain.seclabels.size() != 1) return;
     auto& label = domain.seclabels.front();
-    if (label.model || (label.type == SecLabelType::dynamic && label.baselabel)) return;
+    if (label.model || label.type == SecLabelType::static_ ||
+        (label.type == SecLabelType::dynamic && label.baselabel))
+        return; // the checks refuse what has to name its model
     label.model = selinux ? "selinux" : "none";
-    if (!selinux) label.type = SecLabelType::none;
-    if (label.type == SecLabelType::none) label.relabel.reset();
+    if (selinux || label.type == SecLabelType::none) return;
+    label.type = SecLabelType::none;
+    label.relabel.reset();
 }
 
 } // namespace

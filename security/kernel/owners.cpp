@@ -10,6 +10,7 @@
 #include <chrono>
 #include <fcntl.h>
 #include <poll.h>
+#include <sys/inotify.h>
 #include <sys/stat.h>
 #include <sys/xattr.h>
 #include <unistd.h>
@@ -52,11 +53,23 @@ Result<Fd> locked(const Open& file, const std::string& name) {
     byte.l_whence = SEEK_SET;
     byte.l_start = byte.l_len = 1;
     const auto deadline = std::chrono::steady_clock::now() + 10s;
+    Fd closed; // whoever has the lock lets go by closing the file
     while (::fcntl(out.n(), F_OFD_SETLK, &byte) < 0) {
         if (errno != EAGAIN && errno != EACCES) return Fd{}; // a file system without locks
-        if (std::chrono::steady_clock::now() > deadline)
+        if (!closed) {                                       // once more after this: it may be free by now
+            closed = Fd(::inotify_init1(IN_CLOEXEC | IN_NONBLOCK));
+            if (!closed || ::inotify_add_watch(closed.n(), file.path.c_str(), IN_CLOSE) < 0)
+                return failed("watch", name, Layer::dac);
+            continue;
+        }
+        const auto left =
+            std::chrono::ceil<std::chrono::milliseconds>(deadline - std::chrono::steady_clock::now()).count();
+        pollfd wait{closed.n(), POLLIN, 0};
+        if (left <= 0 || ::poll(&wait, 1, static_cast<int>(left)) == 0)
             return fail(Code::resource_busy, tr("the metadata of '{0}' is locked by another process", name));
-        ::poll(nullptr, 0, 2); // the kernel tells nobody when a lock is free, unless it may block for ever
+        std::array<char, 4096> events{};
+        if (::read(closed.n(), events.data(), events.size()) < 0 && errno != EAGAIN && errno != EINTR)
+            return failed("watch", name, Layer::dac);
     }
     return out;
 }

@@ -5,7 +5,7 @@
 #include <array>
 #include <atomic>
 #include <fcntl.h>
-#include <fmt/core.h>
+#include <poll.h>
 #include <sstream>
 #include <sys/mount.h>
 #include <sys/stat.h>
@@ -171,6 +171,32 @@ TEST(Owners, AFileThatLibvirtGaveToAnotherUserIsRefused) {
     EXPECT_EQ(refused.error().code, Code::operation_invalid);
     EXPECT_EQ(owner_of(disk), other);
     EXPECT_EQ(memory(disk), "+0:+0 1 " + boot_time());
+}
+
+TEST(Owners, WhoeverChangesTheMemoryWaitsForLibvirtsLock) {
+    const World world;
+    const auto disk = make(world, "disk");
+    const auto op = give(disk, "a: disk vda");
+    int libvirt = ::open(disk.c_str(), O_RDWR | O_CLOEXEC);
+    struct flock byte{};
+    byte.l_type = F_WRLCK;
+    byte.l_whence = SEEK_SET;
+    byte.l_start = byte.l_len = 1;
+    ASSERT_EQ(::fcntl(libvirt, F_OFD_SETLK, &byte), 0);
+    OwnerBook owners;
+    std::atomic<bool> done = false;
+    std::thread giving([&] {
+        EXPECT_TRUE(owners.give(op));
+        done = true;
+    });
+    pollfd nothing{};
+    ::poll(&nothing, 0, 100); // time enough to do it, if nothing stopped it
+    EXPECT_FALSE(done);
+    EXPECT_EQ(owner_of(disk), first_owner);
+    ::close(libvirt);
+    giving.join();
+    EXPECT_EQ(owner_of(disk), guest);
+    EXPECT_TRUE(owners.take_back(back(op)));
 }
 
 TEST(Owners, WhereTheFileSystemCannotRememberOurOwnBookCounts) {
