@@ -26,12 +26,20 @@ std::string alias_in(const std::string& device_or_path) {
     return rest.substr(0, rest.find('/'));
 }
 
-std::string source_of(const Domain& domain, const std::string& alias) {
+/// The disk that an event is about: by its device or, where QEMU names none, by the node of its image
+/// ("libvirt-1-format").
+const Disk* disk_of(const Domain& domain, const std::string& alias, const std::string& node) {
     for (const auto* disk : devices_of<Disk>(domain)) {
-        if (!disk->info.alias || disk->info.alias->name != alias || !disk->source) continue;
-        return disk->source->file.value_or(disk->source->dev.value_or(""));
+        if (!alias.empty() && disk->info.alias && disk->info.alias->name == alias) return disk;
+        if (alias.empty() && disk->source && disk->source->index &&
+            node.starts_with("libvirt-" + std::to_string(*disk->source->index) + "-"))
+            return disk;
     }
-    return {};
+    return nullptr;
+}
+
+std::string source_of(const Disk& disk) {
+    return disk.source ? disk.source->file.value_or(disk.source->dev.value_or("")) : std::string();
 }
 
 int address_family(const std::string& family) { return family == "ipv6" ? 1 : family == "unix" ? 2 : 0; }
@@ -71,8 +79,10 @@ struct Meaning {
         if (e.action == qmp::WatchdogAction::pause) happened(driver, guest, Happened::watchdog_paused);
     }
     void operator()(const qmp::BlockIoError& e) const {
-        const auto alias = alias_in(e.device);
-        const auto source = guest->live ? source_of(*guest->live, alias) : std::string{};
+        auto alias = alias_in(e.device);
+        const auto* disk = guest->live ? disk_of(*guest->live, alias, e.node_name) : nullptr;
+        if (disk && disk->info.alias) alias = disk->info.alias->name;
+        const auto source = disk ? source_of(*disk) : std::string();
         const int action = e.action == qmp::IoErrorAction::stop     ? 1
                            : e.action == qmp::IoErrorAction::report ? 2
                                                                     : 0;

@@ -54,6 +54,12 @@ template <class Out> Out answer(TypedParams params, const Looked& at, std::int32
     return std::move(params).answer<Out>(most);
 }
 
+/// How many there are is no question about a state, or about a device: the reference asks neither for these.
+template <class Out> std::optional<Out> only_their_number(std::int32_t asked, std::int32_t there) {
+    if (asked != 0) return std::nullopt;
+    return Out{.nparams = there};
+}
+
 // ---- scheduler ------------------------------------------------------------------------------
 
 Task<Result<TypedParams>> scheduling(Driver* driver, Looked at) {
@@ -286,6 +292,7 @@ Task<Result<DomainGetMemoryParameters::Out>> DomainGetMemoryParameters::run(Call
 }
 
 Task<Result<DomainGetBlkioParameters::Out>> DomainGetBlkioParameters::run(Call call, In in) {
+    if (auto number = only_their_number<Out>(in.nparams, 6)) co_return *number;
     CO_TRY(at, look(call, in.dom, in.flags, "qemuDomainGetBlkioParameters"));
     const auto tune = at.domain->blkiotune.value_or(BlkioTune{});
     auto weight = tune.weight.value_or(0);
@@ -319,6 +326,7 @@ Task<Result<DomainGetNumaParameters::Out>> DomainGetNumaParameters::run(Call cal
 }
 
 Task<Result<DomainGetInterfaceParameters::Out>> DomainGetInterfaceParameters::run(Call call, In in) {
+    if (auto number = only_their_number<Out>(in.nparams, 7)) co_return *number;
     CO_TRY(at, look(call, in.dom, in.flags, "qemuDomainGetInterfaceParameters"));
     const auto* card = card_named(*at.domain, in.device.value);
     if (!card) co_return refuse(Code::invalid_arg, tr("'{0}' is not a known interface", in.device.value));

@@ -149,7 +149,7 @@ def full_disk(tap, conn, seen, images, rig):
         guest.console.type("dd if=/dev/urandom of=/dev/vda bs=64k count=64 oflag=direct")
         tap.check(guest.wait("suspended 2"), "no space on the host: the guest is paused", guest.events())
         tap.check(guest.domain.state() == [3, 5], "paused, I/O error", guest.domain.state())
-        tap.check(any(e.startswith("io-error") and e.endswith(" 1 enospc") for e in guest.events()), "the event says that there is no space", guest.events())
+        tap.check(any(e.startswith("io-error virtio-disk") and e.endswith(" 1 enospc") for e in guest.events()), "the event says which disk, and that there is no space", guest.events())
         tap.check(guest.domain.diskErrors() == {"vdb": libvirt.VIR_DOMAIN_DISK_ERROR_NO_SPACE}, "and so does virDomainGetDiskErrors",
                   guest.domain.diskErrors())
         subprocess.run(["mount", "-o", "remount,size=16m", str(small)], check=True)
