@@ -7,6 +7,7 @@
 #include "driver/driver.hpp"
 #include "driver/log.hpp"
 #include "driver/reload.hpp"
+#include "driver/steps.hpp"
 
 #include <algorithm>
 #include <boost/asio/co_spawn.hpp>
@@ -138,6 +139,13 @@ int run(const Options& options) {
         log(LogLevel::error, full_text(setup.error()));
         return 1;
     }
+    if (options.fault) {
+        if (const auto armed = arm_fault(*options.fault); !armed) {
+            log(LogLevel::error, full_text(armed.error()));
+            return 2;
+        }
+        log(LogLevel::warning, "a test: there will be a fault at " + *options.fault);
+    }
 
     auto listening = rpc::handed_over();
     if (listening.empty()) {
@@ -172,6 +180,10 @@ int main(int argc, char** argv) {
     }
     if (options->help || options->version) {
         std::fputs(options->help ? cloister::usage().c_str() : "cloisterd " CLOISTER_VERSION "\n", stdout);
+        return 0;
+    }
+    if (options->fault == "list") {
+        for (const auto& step : cloister::fault_steps()) std::puts(step.c_str());
         return 0;
     }
     ::umask(077);

@@ -23,12 +23,13 @@ std::string usage() {
 }
 
 Result<Options> read_options(int argc, char** argv) {
-    enum : int { config = 256, qemu_conf, state_root, socket_dir, check_config };
+    enum : int { config = 256, qemu_conf, state_root, socket_dir, check_config, fault };
     const option known[] = {{"config", required_argument, nullptr, config},
                             {"qemu-conf", required_argument, nullptr, qemu_conf},
                             {"state-root", required_argument, nullptr, state_root},
                             {"socket-dir", required_argument, nullptr, socket_dir},
                             {"timeout", required_argument, nullptr, 't'},
+                            {"fault", required_argument, nullptr, fault},
                             {"check-config", no_argument, nullptr, check_config},
                             {"verbose", no_argument, nullptr, 'v'},
                             {"version", no_argument, nullptr, 'V'},
@@ -53,6 +54,7 @@ Result<Options> read_options(int argc, char** argv) {
             out.timeout = std::chrono::seconds(seconds);
             break;
         }
+        case fault: out.fault = value; break;
         case check_config: out.check_config = true; break;
         case 'v': out.verbose = true; break;
         case 'V': out.version = true; break;

@@ -54,11 +54,14 @@ struct Running {
     std::uint64_t balloon_bytes = 0;            ///< what the guest has now; 0: not known
     std::optional<std::uint64_t> autodestroy{}; ///< the connection whose end ends the guest
     bool starting = true;                       ///< before `cont`
+    bool ran_early = false; ///< QEMU said RESUME while `starting`: somebody else let it run
+    bool verified = false;  ///< its confinement was, before `cont`
     bool start_paused = false;
     bool fake_reboot = false;
     bool destroying = false;                 ///< virDomainDestroy, or a lifecycle action that destroys
     bool shutdown_seen = false;              ///< QEMU said SHUTDOWN
     bool saving = false, save_again = false; ///< of the status file
+    bool unsaved = false;                    ///< the last try failed
     bool exited = false;                     ///< QEMU is gone; what it had is being given back
     bool stopping = false;                   ///< being torn down: nothing new may begin
     bool agent_busy = false;                 ///< somebody talks with the guest agent

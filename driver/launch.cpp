@@ -22,6 +22,7 @@
 #include "driver/probe/host_probe.hpp"
 #include "driver/qmp/client.hpp"
 #include "driver/reserve.hpp"
+#include "driver/steps.hpp"
 #include "driver/stop.hpp"
 #include "driver/store/files.hpp"
 #include "driver/store/journal.hpp"
@@ -55,29 +56,24 @@ struct Prepared {
 
 HostQuestions questions_about(const Domain& domain, const QemuConf& conf) {
     HostQuestions out{.owners = identities_of_interest(domain, conf), .devices = wants_host_devices(domain)};
+    for (auto& path : paths_of_interest(domain, conf)) out.paths.push_back({std::move(path), {}});
+    // After the paths: of two questions about one file the last is answered, and this one asks for its chain.
     for (auto& image : images_of_interest(domain))
         out.paths.push_back({image.path, image.format, image.alone});
-    for (auto& path : paths_of_interest(domain, conf)) out.paths.push_back({std::move(path), {}});
     return out;
-}
-
-/// An error that says at which step of the start it happened.
-template <class T> Result<T> at_step(Result<T> result, std::string_view step) {
-    if (!result) result.error().context.push_back(std::string(step));
-    return result;
 }
 
 Task<Result<Prepared>> prepared(Driver* driver, DomainPointer definition, Reserved reserved) {
     Prepared out{.reserved = std::move(reserved)};
     const auto emulator = definition->devices.emulator.value_or(std::string{});
-    CO_TRY(caps, at_step(co_await driver->caps(emulator), "asking QEMU what it can do"));
-    CO_TRY(facts, at_step(co_await driver->facts(questions_about(*definition, driver->conf())),
-                          "looking at the host"));
+    CO_TRY(caps, at_step(StartStep::probe, co_await driver->caps(emulator)));
+    CO_TRY(facts,
+           at_step(StartStep::facts, co_await driver->facts(questions_about(*definition, driver->conf()))));
     const auto paths = launch_paths(driver->folders(), *definition, out.reserved.id);
-    CO_TRY(live, at_step(live_copy(*definition, *caps, driver->conf(), facts, out.reserved, paths,
-                                   driver->folders()),
-                         "making the live definition"));
-    CO_TRY(plan, at_step(plan_launch(live, *caps, driver->conf(), facts, out.reserved, paths), "planning"));
+    CO_TRY(live, at_step(StartStep::live, live_copy(*definition, *caps, driver->conf(), facts, out.reserved,
+                                                    paths, driver->folders())));
+    CO_TRY(plan,
+           at_step(StartStep::plan, plan_launch(live, *caps, driver->conf(), facts, out.reserved, paths)));
     out.caps = caps;
     out.live = std::make_shared<const Domain>(std::move(live));
     out.plan = std::move(plan);
@@ -109,22 +105,48 @@ LogHeader with_host(LogHeader header) {
 }
 
 Result<> run_steps(Launch& launch, const KernelWork& work, store::JournalWriter& journal, Launched& out) {
-    TRY(store::append_file(
-        work.plan.paths.log,
-        log_header(std::chrono::system_clock::now(), with_host(work.header), work.plan, launch.argv())));
+    TRY(at_step(StartStep::log_header,
+                store::append_file(work.plan.paths.log,
+                                   log_header(std::chrono::system_clock::now(), with_host(work.header),
+                                              work.plan, launch.argv()))));
     out.log_start = store::size_of(work.plan.paths.log);
-    TRY(at_step(launch.spawn(), "starting the launch helper"));
-    TRY(journal.add(launch.process())); // before the go byte: what exists can be found again
-    TRY(store::write_volatile(work.pid_file, fmt::format("{}\n", launch.process().pid), 0644));
-    TRY(at_step(launch.confine(), "confining"));
+    TRY(launch.spawn());
+    // Before the go byte: what exists can be found again.
+    TRY(at_step(StartStep::process_record, journal.add(launch.process())));
+    TRY(at_step(StartStep::pid_file,
+                store::write_volatile(work.pid_file, fmt::format("{}\n", launch.process().pid), 0644)));
+    TRY(launch.confine());
     out.mount_namespace = mount_namespace_of(work.plan, launch.process());
-    return at_step(launch.exec(), "executing QEMU");
+    return launch.exec();
+}
+
+/// What an earlier run of this domain could not take back: tried again, and what still stays is returned, for
+/// the new run's journal. Errors: operation_invalid when that run's QEMU is there still.
+Result<std::vector<Op>> left_over(const KernelWork& work) {
+    const auto path = store::journal_path(work.undo_folder, work.journal.name);
+    if (!store::exists(path)) return std::vector<Op>{};
+    auto old = TRY(store::load_journal(path));
+    if (open_process(old.process))
+        return fail(
+            Code::operation_invalid,
+            tr("process {0} of this domain still runs, and could not be taken over", old.process.pid));
+    auto undo = store::still_to_undo(old, work.journal.boot_id);
+    if (release(undo, *work.environment.owners)) return std::vector<Op>{};
+    return undo;
+}
+
+/// The journal of a start that failed and was taken back: gone, but for what was there before it.
+void forget_start(const KernelWork& work, const store::JournalFile& before) {
+    auto done = before.undo.empty() ? store::remove_journal(work.undo_folder, before.name)
+                                    : store::save_journal(work.undo_folder, before);
+    if (!done) log(LogLevel::warning, full_text(done.error())); // replaying it does no harm
 }
 
 /// From the plan to a QEMU that waits at -S, or nothing at all.
 Result<std::shared_ptr<Launched>> launched(const KernelWork& work) {
     for (const auto& folder : work.folders) TRY(store::make_folder(folder));
     for (const auto& file : work.forget) TRY(store::remove_file(file));
+    TRY(at_step(StartStep::folders, Result<>{}));
     auto out = std::make_shared<Launched>();
     auto environment = work.environment;
     Fd output;
@@ -132,25 +154,43 @@ Result<std::shared_ptr<Launched>> launched(const KernelWork& work) {
         output = TRY(work.logs->open(work.journal.name, work.plan.paths.log));
         environment.log_fd = output.n();
     }
-    auto journal = TRY(store::JournalWriter::create(work.undo_folder, work.journal));
-    auto launch =
-        Launch::prepare(work.plan, environment, [&](const std::vector<Op>& ops) { return journal.add(ops); });
+    auto start = work.journal;
+    start.undo = TRY(left_over(work));
+    auto journal = TRY(store::JournalWriter::create(work.undo_folder, start));
+    if (auto made = at_step(StartStep::journal, Result<>{}); !made) {
+        forget_start(work, start);
+        return std::unexpected(std::move(made).error());
+    }
+    std::vector<Op> told;
+    auto launch = Launch::prepare(
+        work.plan, environment,
+        [&](const std::vector<Op>& ops) {
+            told.insert(told.begin(), ops.begin(), ops.end());
+            return journal.add(ops);
+        },
+        [&](const std::vector<Op>& ops) {
+            told.insert(told.end(), ops.begin(), ops.end());
+            return journal.add_until_it_runs(ops);
+        });
     if (!launch) {
-        (void)store::remove_journal(work.undo_folder, work.journal.name); // all is taken back already
+        if (release(told, *work.environment.owners))
+            forget_start(work, start); // it was taken back already: this only looks
         return std::unexpected(std::move(launch).error().during("preparing the host"));
     }
     if (auto done = run_steps(*launch, work, journal, *out); !done) {
         auto error = std::move(done).error();
-        if (auto back = launch->abandon(); !back)
-            error.context.push_back("taking back: " + back.error().message);
-        else
-            (void)store::remove_journal(work.undo_folder, work.journal.name); // likewise
-        (void)store::remove_file(work.pid_file);
+        auto back = launch->abandon();
+        if (!back) error.context.push_back("taking back: " + back.error().message);
+        if (auto removed = store::remove_file(work.pid_file); !removed)
+            error.context.push_back("taking back: " + removed.error().message);
+        if (back) forget_start(work, start);
         return std::unexpected(std::move(error));
     }
     out->process = launch->process();
     out->pidfd = launch->take_pidfd();
     out->undo = launch->undo();
+    out->undo.insert(out->undo.end(), start.undo.begin(), start.undo.end());
+    out->until_it_runs = launch->until_it_runs();
     out->lowered = launch->lowered();
     for (const auto& [symbol, cid] : launch->vsock_cids()) out->vsock_cids.push_back(cid);
     return out;
@@ -185,10 +225,12 @@ Result<> still_wanted(const Guest& guest) {
     return {};
 }
 
-Result<> check_prelaunch(const json::value& status) {
+Result<> check_prelaunch(const json::value& status, const Guest& guest) {
     const auto* members = status.if_object();
     const auto* text = members ? members->if_contains("status") : nullptr;
-    if (text && text->is_string() && text->get_string() == "prelaunch") return {};
+    const bool waits = text && text->is_string() && text->get_string() == "prelaunch";
+    // One that ran and was stopped and reset says prelaunch again: but it cannot take back its RESUME.
+    if (waits && guest.running && !guest.running->ran_early) return {};
     return fail(
         Code::operation_failed,
         tr("QEMU is not waiting to be told to run: something on its command line started the guest early"));
@@ -218,6 +260,14 @@ Task<Result<>> connect_monitor(Driver* driver, std::shared_ptr<Guest> guest) {
     co_return Result<>{};
 }
 
+/// A guest whose status is not on disk would be ended by the next daemon as one that never ran.
+Result<> check_saved(const Guest& guest) {
+    if (!guest.running) return fail(Code::operation_failed, tr("guest unexpectedly quit"));
+    if (guest.running->saving || guest.running->unsaved)
+        return fail(Code::operation_failed, tr("the status of the guest cannot be saved: the log says why"));
+    return {};
+}
+
 /// Everything between the greeting and `cont`: QEMU answers while a worker reads the kernel's facts.
 Task<Result<>> ask_and_verify(Driver* driver, std::shared_ptr<Guest> guest) {
     const auto monitor = guest->running->monitor;
@@ -239,17 +289,18 @@ Task<Result<>> ask_and_verify(Driver* driver, std::shared_ptr<Guest> guest) {
         return verify(plan, process->lowered, process->process);
     };
     const auto report = co_await offload(driver->workers(), std::move(check));
-    CO_TRY(is, co_await status.answer());
-    CO_CHECK(check_prelaunch(is));
-    CO_TRY(backends, co_await chardevs.answer());
+    CO_TRY(is, at_step(StartStep::query_status, co_await status.answer()));
+    CO_CHECK(check_prelaunch(is, *guest));
+    CO_TRY(backends, at_step(StartStep::query_chardev, co_await chardevs.answer()));
     guest->running->ptys = ptys_in(backends);
-    CO_TRY(threads, co_await cpus.answer());
+    CO_TRY(threads, at_step(StartStep::query_cpus, co_await cpus.answer()));
     guest->running->vcpus = vcpus_in(threads);
     for (auto& command : commands) {
         CO_TRY(done, co_await command.answer());
     }
+    CO_CHECK(at_step(StartStep::commands, Result<>{}));
     if (balloon) {
-        CO_TRY(size, co_await balloon->answer());
+        CO_TRY(size, at_step(StartStep::balloon, co_await balloon->answer()));
         // The guest has its whole memory until its driver gives some back; BALLOON_CHANGE tells then.
         guest->running->balloon_bytes = balloon_size(size).value_or(0);
         auto live = *guest->live;
@@ -257,19 +308,31 @@ Task<Result<>> ask_and_verify(Driver* driver, std::shared_ptr<Guest> guest) {
             live.current_memory->kib = guest->running->balloon_bytes / 1024;
         guest->live = std::make_shared<const Domain>(std::move(live));
     }
-    CO_CHECK(at_step(check_confined(report), "verifying the confinement"));
+    CO_CHECK(at_step(StartStep::verify, check_confined(report)));
+    // Again: another monitor or a debugger may have let it run while it was looked at.
+    CO_TRY(still, co_await monitor->execute("query-status"));
+    CO_CHECK(at_step(StartStep::gate, check_prelaunch(still, *guest)));
     guest->live = std::make_shared<const Domain>(with_ptys(*guest->live, guest->running->ptys));
+    guest->running->verified = true;
     co_await status_saved(driver, guest);
-    co_return Result<>{};
+    co_return at_step(StartStep::status, check_saved(*guest));
 }
 
 /// From a verified QEMU at -S to a running guest; tells the world.
 Task<Result<>> let_run(Driver* driver, std::shared_ptr<Guest> guest, bool paused) {
     auto& running = *guest->running;
     if (running.exited) co_return fail(Code::operation_failed, tr("guest unexpectedly quit"));
+    if (!running.process->until_it_runs.empty()) {
+        auto note = [folder = driver->folders().undo, name = guest->name] {
+            return store::note_it_runs(folder, name);
+        };
+        CO_CHECK(at_step(StartStep::runs, co_await offload(driver->workers(), std::move(note))));
+        if (running.exited) co_return fail(Code::operation_failed, tr("guest unexpectedly quit"));
+    }
     if (has_agent_channel(*guest->live)) driver->events().emit(event::AgentLifecycle{guest->ref(), 2, 1});
     running.starting = false;
     running.start_paused = paused;
+    running.process->until_it_runs.clear();
     if (paused) {
         guest->become(PausedReason::user);
         emit_life(*driver, *guest, {Life::started, Started::booted});
@@ -279,20 +342,25 @@ Task<Result<>> let_run(Driver* driver, std::shared_ptr<Guest> guest, bool paused
     }
     running.running_because = RunningReason::booted;
     const auto monitor = running.monitor; // outlives the guest's end while QEMU answers
-    CO_TRY(done, co_await monitor->execute("cont"));
+    CO_TRY(done, at_step(StartStep::cont, co_await monitor->execute("cont")));
     if (!guest->running) co_return fail(Code::operation_failed, tr("guest unexpectedly quit"));
     happened(*driver, guest,
              Happened::qmp_resume); // RESUME came before the answer: then this changes nothing
     emit_life(*driver, *guest, {Life::started, Started::booted});
+    CO_CHECK(at_step(StartStep::event, Result<>{}));
     co_await status_saved(driver, guest);
     co_return Result<>{};
 }
 
 Task<Result<>> started(Driver* driver, std::shared_ptr<Guest> guest, LaunchOptions options) {
     auto& running = *guest->running;
-    CO_TRY(reserved, at_step(reserve(*driver, *guest->definition), "reserving ports and names"));
-    running.id = reserved.id;
-    running.reserved = reserved;
+    auto reserved = reserve(*driver, *guest->definition);
+    if (reserved) {
+        running.id = reserved->id;
+        running.reserved = *reserved;
+    }
+    CO_CHECK(at_step(StartStep::reserve,
+                     reserved ? Result<>{} : Result<>(std::unexpected(std::move(reserved).error()))));
     running.settings = saved(driver->conf());
     CO_TRY(ready, co_await prepared(driver, guest->definition, running.reserved));
     CO_CHECK(still_wanted(*guest));
@@ -312,7 +380,7 @@ Task<Result<>> started(Driver* driver, std::shared_ptr<Guest> guest, LaunchOptio
         guest->live = std::make_shared<const Domain>(with_cids(*guest->live, process->vsock_cids));
     spawn(driver->executor(), watch(*driver, guest));
     CO_CHECK(still_wanted(*guest));
-    CO_CHECK(at_step(co_await connect_monitor(driver, guest), "connecting to the monitor"));
+    CO_CHECK(at_step(StartStep::monitor, co_await connect_monitor(driver, guest)));
     CO_CHECK(still_wanted(*guest));
     auto asked = co_await ask_and_verify(driver, guest);
     if (!asked && asked.error().layer == Layer::none && (running.exited || running.monitor->closed())) {
@@ -321,7 +389,7 @@ Task<Result<>> started(Driver* driver, std::shared_ptr<Guest> guest, LaunchOptio
     }
     CO_CHECK(std::move(asked));
     CO_CHECK(still_wanted(*guest));
-    co_return at_step(co_await let_run(driver, guest, options.paused), "letting the guest run");
+    co_return co_await let_run(driver, guest, options.paused);
 }
 
 /// Takes everything back. Nothing of the guest is left but its definition.

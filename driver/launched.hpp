@@ -18,8 +18,10 @@ namespace cloister {
 struct Launched {
     ProcessId process{};
     Fd pidfd{};
-    std::vector<Op> undo{}; ///< newest first; the journal on disk says the same
-    Lowered lowered{};      ///< what verification compares with; empty after a daemon's restart
+    std::vector<Op> undo{};          ///< newest first; the journal on disk says the same
+    std::vector<Op> until_it_runs{}; ///< more of them, see Launch; empty from `cont` on
+    std::vector<Op> made_anew{};     ///< after a daemon's restart: the same, in case that it has not run
+    Lowered lowered{};               ///< what verification compares with; empty after a daemon's restart
     std::map<std::string, std::vector<Op>> plugged{}; ///< alias -> its share of `undo`, of what came later
     std::vector<std::uint32_t> vsock_cids{};          ///< that the launch chose, in the order of the devices
     std::optional<ExitStatus> ended{};                ///< how, once watch() has seen it

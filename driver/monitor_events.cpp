@@ -59,7 +59,10 @@ struct Meaning {
     }
     void operator()(const qmp::Reset&) const { happened(driver, guest, Happened::qmp_reset); }
     void operator()(const qmp::Stop&) const { happened(driver, guest, Happened::qmp_stop); }
-    void operator()(const qmp::Resume&) const { happened(driver, guest, Happened::qmp_resume); }
+    void operator()(const qmp::Resume&) const {
+        if (guest->running->starting) guest->running->ran_early = true;
+        happened(driver, guest, Happened::qmp_resume);
+    }
     void operator()(const qmp::Powerdown&) const {}
     void operator()(const qmp::Suspend&) const {
         happened(driver, guest, Happened::qmp_suspend);

@@ -47,6 +47,8 @@ void complain(const std::string& whom, const Error& error) {
 /// On a worker. Journals that cannot be read are left where they are, for a person.
 std::vector<std::shared_ptr<Found>> found_on_disk(const Folders& folders) {
     std::vector<std::shared_ptr<Found>> out;
+    store::sweep_unfinished(folders.undo);
+    store::sweep_unfinished(folders.runtime);
     for (const auto& name : store::names_in(folders.undo)) {
         if (!name.ends_with(".json")) continue;
         const auto path = folders.undo + "/" + name;
@@ -63,9 +65,9 @@ std::vector<std::shared_ptr<Found>> found_on_disk(const Folders& folders) {
             auto text = store::read_file(status);
             auto parsed =
                 text ? store::parsed_status(*text) : Result<store::StatusFile>(std::unexpected(text.error()));
-            if (parsed)
+            if (parsed && parsed->process == found->journal.process)
                 found->status = std::move(*parsed);
-            else {
+            else if (!parsed) {
                 complain("status file '" + status + "'", parsed.error());
                 found->status_unreadable = true;
             }
@@ -75,19 +77,47 @@ std::vector<std::shared_ptr<Found>> found_on_disk(const Folders& folders) {
     return out;
 }
 
-/// On a worker: what is left of a guest that does not run any more, or never got to run.
-void clean_up(const Folders& folders, const Found& found, const std::string& boot, OwnerBook& owners) {
+/// On a worker: what is left of a guest that does not run any more, or never got to run. True when all was
+/// taken back.
+bool clean_up(const Folders& folders, const Found& found, const std::string& boot, OwnerBook& owners) {
     if (found.pidfd) { // a start that the old daemon did not finish: QEMU never ran an instruction
         (void)send_signal(found.pidfd, SIGKILL); // it may be gone
         (void)wait_exit(found.pidfd, 10s);       // then what it holds cannot be removed, and says so
     }
-    const auto undo = found.journal.boot_id == boot ? found.journal.undo : store::lasting(found.journal.undo);
-    if (auto released = release(undo, owners); !released)
-        complain("undoing '" + found.journal.name + "'", released.error());
-    else
-        (void)store::remove_journal(folders.undo, found.journal.name); // replaying it does no harm
-    (void)store::remove_file(store::status_path(folders.runtime, found.journal.name));
-    (void)store::remove_file(folders.runtime + "/" + found.journal.name + ".pid");
+    const auto& name = found.journal.name;
+    const auto released = release(store::still_to_undo(found.journal, boot), owners);
+    const auto must = [&](const Result<>& done) {
+        if (!done) complain("undoing '" + name + "'", done.error());
+    };
+    must(store::remove_file(store::status_path(folders.runtime, name)));
+    must(store::remove_file(folders.runtime + "/" + name + ".pid"));
+    must(released); // when it failed, the journal stays: the next start tries again
+    if (released)
+        must(store::remove_journal(folders.undo, name)); // the last of all; replaying it does no harm
+    return released.has_value();
+}
+
+/// How a guest went that nobody watched: QEMU itself stays when a guest powers off, until it is told to go.
+Status off_status(const Found& found, const std::string& boot) {
+    if (found.journal.boot_id != boot) return ShutoffReason::unknown;
+    if (!found.status || found.status->starting) return ShutoffReason::failed;
+    return found.status->status.state == State::shutdown ? ShutoffReason::shutdown : ShutoffReason::crashed;
+}
+
+Task<void> cleaned_up(Driver* driver, std::shared_ptr<Found> found, [[maybe_unused]] Gate::Pass until_done) {
+    const auto boot = driver->parts().boot;
+    const auto& name = found->journal.name;
+    const auto off = off_status(*found, boot);
+    const auto how = off == Status{ShutoffReason::failed} ? "its start was cut off"
+                     : found->journal.boot_id != boot     ? "the host was booted anew"
+                                                          : "it ended while no daemon watched";
+    log(LogLevel::warning, fmt::format("cleaning up after '{}': {}", name, how));
+    auto clean = [folders = driver->folders(), found, owners = driver->parts().launch.owners, boot] {
+        return clean_up(folders, *found, boot, *owners);
+    };
+    (void)co_await offload(driver->workers(), std::move(clean)); // it has complained
+    if (const auto guest = driver->registry().by_uuid(found->journal.uuid); guest && !guest->active())
+        guest->become(off);
 }
 
 std::shared_ptr<Guest> guest_of(Driver& driver, const Found& found, std::shared_ptr<const Domain> live) {
@@ -154,31 +184,81 @@ bool is_prelaunch(const boost::json::value& answer) {
     return text && text->is_string() && text->get_string() == "prelaunch";
 }
 
-/// Speaks to QEMU again. Whatever fails: the guest runs on, and can be destroyed.
-Task<void> find_monitor(Driver* driver, std::shared_ptr<Guest> guest, bool was_starting) {
-    auto monitor =
-        co_await Monitor::connect(guest->running->plan.paths.monitor, monitor_hooks(*driver, guest), 10s);
-    if (!guest->running) co_return;
-    if (!monitor) {
-        complain("the monitor of '" + guest->name + "' cannot be reached", monitor.error());
+/// The old daemon died before it told this QEMU to run, and no client was promised this guest; or somebody
+/// else let it run before it was verified.
+void end_unpromised(const std::shared_ptr<Guest>& guest, bool ran) {
+    log(LogLevel::warning, fmt::format("'{}' is ended: {}", guest->name,
+                                       ran ? "it ran before its confinement was verified"
+                                           : "the daemon that started it died before it was told to run"));
+    guest->running->process->until_it_runs = guest->running->process->made_anew;
+    guest->running->off_because = ShutoffReason::failed;
+    (void)send_signal(guest->running->process->pidfd, SIGKILL); // it may be gone; watch() does the rest
+}
+
+/// A guest that is being taken over, and how far that is.
+struct Taking {
+    std::shared_ptr<Guest> guest{};
+    bool was_starting = false, was_verified = false;
+    bool done = false;
+    std::uint64_t run = guest->run;
+    bool over() const { return guest->run != run || !guest->running || guest->running->exited; }
+};
+
+/// What QEMU says about itself now.
+Task<void> ask_how_it_is(Driver* driver, std::shared_ptr<Taking> taking) {
+    const auto guest = taking->guest;
+    const auto monitor = guest->running->monitor;
+    auto answer = co_await monitor->execute("query-status");
+    if (taking->over() || !answer) co_return;
+    if (taking->was_starting && (is_prelaunch(*answer) || !taking->was_verified)) {
+        end_unpromised(guest, !is_prelaunch(*answer));
+        auto gone = [guest, run = taking->run] { return guest->finished >= run; };
+        (void)co_await guest->wait_until(std::move(gone), 15s); // watch() says what does not go
         co_return;
     }
-    guest->running->monitor = *monitor;
-    auto answer = co_await (*monitor)->execute("query-status");
-    if (!guest->running || !answer) co_return;
-    if (was_starting && is_prelaunch(*answer)) {
-        // The old daemon died before it told this QEMU to run: no client was promised this guest.
-        guest->running->off_because = ShutoffReason::failed;
-        (void)send_signal(guest->running->process->pidfd, SIGKILL); // it may be gone; watch() does the rest
-        co_return;
-    }
-    if (const auto now = status_in(*answer, guest->status, was_starting)) guest->become(*now);
+    if (const auto now = status_in(*answer, guest->status, taking->was_starting)) guest->become(*now);
     // The guest powered off while nobody listened: what should have followed then, follows now.
     if (guest->status.state == State::shutdown) {
         guest->become(RunningReason::unknown);
         happened(*driver, guest, Happened::qmp_shutdown);
     }
     save_status(*driver, guest);
+}
+
+/// Speaks to QEMU again. Whatever fails: the guest runs on, and can be destroyed.
+Task<bool> find_monitor(Driver* driver, std::shared_ptr<Taking> taking, std::chrono::milliseconds patience) {
+    const auto guest = taking->guest;
+    auto monitor = co_await Monitor::connect(guest->running->plan.paths.monitor,
+                                             monitor_hooks(*driver, guest), patience);
+    if (taking->over()) co_return true;
+    if (!monitor) {
+        complain("the monitor of '" + guest->name + "' cannot be reached", monitor.error());
+        co_return false;
+    }
+    guest->running->monitor = *monitor;
+    co_await ask_how_it_is(driver, taking);
+    co_return true;
+}
+
+/// Holds the guest's turn meanwhile: who wants to change it waits, everybody else does not. A QEMU that is
+/// stuck gets its monitor back whenever it goes on.
+Task<void> take_over(Driver* driver, std::shared_ptr<Taking> taking, Jobs::Turn turn) {
+    const auto guest = taking->guest;
+    auto planned = co_await plan_again(driver, guest);
+    if (!planned)
+        complain("planning '" + guest->name + "' again: its confinement cannot be shown", planned.error());
+    {
+        const auto held = std::move(turn);
+        bool found = taking->over();
+        if (!found) found = co_await find_monitor(driver, taking, 10s);
+        taking->done = true;
+        guest->changed();
+        if (found) co_return;
+    }
+    while (!taking->over()) {
+        if (co_await guest->wait_until([&] { return taking->over(); }, 5s)) co_return;
+        if (co_await find_monitor(driver, taking, 60s)) co_return;
+    }
 }
 
 /// What is known without asking anybody: enough to list, show and destroy the guest.
@@ -210,6 +290,8 @@ Result<std::shared_ptr<Guest>> adopted(Driver& driver, Found& found) {
     running.process->process = found.journal.process;
     running.process->pidfd = std::move(found.pidfd);
     running.process->undo = found.journal.undo;
+    running.process->made_anew = found.journal.until_it_runs;
+    running.verified = status.verified;
     running.pid = found.journal.process.pid;
     guest->taints = status.taints;
     guest->deprecations = status.deprecations;
@@ -227,33 +309,40 @@ Task<void> reconnect_all(Driver& driver) {
     for (const auto& found : all)
         if (found->journal.boot_id == driver.parts().boot)
             driver.parts().launch.owners->know(found->journal.undo);
-    std::vector<std::pair<std::shared_ptr<Guest>, bool>> guests; ///< and whether it was being started
+    std::vector<std::shared_ptr<Found>> gone;
+    std::vector<std::shared_ptr<Taking>> taken;
     for (const auto& found : all) {
         const bool alive = found->pidfd && found->journal.boot_id == driver.parts().boot;
-        if (alive && found->status_unreadable) continue; // it may be a guest that runs: left alone
-        if (alive && found->status) {
-            auto guest = adopted(driver, *found);
-            if (guest) {
-                spawn(driver.executor(), watch(driver, *guest));
-                guests.emplace_back(*guest, found->status->starting);
-            } else
-                complain("taking over '" + found->journal.name + "' (its QEMU is left alone)", guest.error());
+        if (!alive || (!found->status && !found->status_unreadable)) {
+            gone.push_back(found);
             continue;
         }
-        log(LogLevel::info, "cleaning up after '" + found->journal.name + "'");
-        auto clean = [folders = driver.folders(), found, boot = driver.parts().boot,
-                      owners = driver.parts().launch.owners] {
-            clean_up(folders, *found, boot, *owners);
-            return true;
-        };
-        co_await offload(driver.workers(), std::move(clean));
+        if (found->status_unreadable) continue; // it may be a guest that runs: left alone
+        auto guest = adopted(driver, *found);
+        if (!guest) {
+            complain("taking over '" + found->journal.name + "' (its QEMU is left alone)", guest.error());
+            continue;
+        }
+        auto turn = co_await (*guest)->jobs.turn("taking over"); // nobody has it: no client is served yet
+        if (!turn) continue;
+        spawn(driver.executor(), watch(driver, *guest));
+        taken.push_back(std::make_shared<Taking>(Taking{.guest = *guest,
+                                                        .was_starting = found->status->starting,
+                                                        .was_verified = found->status->verified}));
+        spawn(driver.executor(), take_over(&driver, taken.back(), *std::move(turn)));
     }
-    for (const auto& [guest, was_starting] : guests) {
-        co_await find_monitor(&driver, guest, was_starting);
-        if (!guest->running) continue;
-        if (auto planned = co_await plan_again(&driver, guest); !planned)
-            complain("planning '" + guest->name + "' again: its confinement cannot be shown",
-                     planned.error());
+    Gate cleaning(driver.executor());
+    for (const auto& found : gone)
+        if (auto pass = cleaning.enter())
+            spawn(driver.executor(), cleaned_up(&driver, found, *std::move(pass)));
+    co_await cleaning.close();
+    // A guest that answers does so in milliseconds. A stuck one must not keep clients from the others.
+    const auto until = std::chrono::steady_clock::now() + 250ms;
+    for (const auto& taking : taken) {
+        const auto left = until - std::chrono::steady_clock::now();
+        auto ready = [taking] { return taking->done || taking->over(); };
+        (void)co_await taking->guest->wait_until(
+            std::move(ready), std::chrono::ceil<std::chrono::milliseconds>(left)); // then without it
     }
 }
 

@@ -12,10 +12,12 @@
 #include "driver/parts.hpp"
 #include "driver/qmp/client.hpp"
 #include "driver/reserve.hpp"
+#include "driver/steps.hpp"
 #include "driver/store/files.hpp"
 #include "driver/store/journal.hpp"
 #include "driver/store/status.hpp"
 
+#include <algorithm>
 #include <boost/asio/as_tuple.hpp>
 #include <boost/asio/posix/stream_descriptor.hpp>
 #include <boost/asio/use_awaitable.hpp>
@@ -74,21 +76,26 @@ Task<void> end_process(std::shared_ptr<Guest> guest, Graceful graceful) {
     const auto run = guest->run;
     const auto process = guest->running->process;
     const auto signal = [&](int which) {
-        if (auto sent = send_signal(process->pidfd, which); !sent)
-            log(LogLevel::error, "cannot end '" + guest->name + "': " + full_text(sent.error()));
+        auto sent = at_step(StopStep::terminate, send_signal(process->pidfd, which));
+        if (!sent) log(LogLevel::error, "cannot end '" + guest->name + "': " + full_text(sent.error()));
+        return sent.has_value();
     };
     if (graceful == Graceful::no && cannot_listen(process->process.pid)) {
-        signal(SIGKILL);
+        (void)signal(SIGKILL); // it may be gone
         co_return;
     }
-    signal(SIGTERM);
+    const bool asked = signal(SIGTERM);
     if (graceful == Graceful::yes) co_return;
+    if (!asked) {
+        (void)signal(SIGKILL); // likewise
+        co_return;
+    }
     // QEMU's main loop answers SIGTERM with SHUTDOWN at once; a hung one never does.
     const auto heard =
         co_await guest->wait_until([&] { return over(*guest, run) || guest->running->shutdown_seen; }, 3s);
     if (heard && co_await guest->wait_until([&] { return over(*guest, run); }, 10s)) co_return;
     log(LogLevel::warning, fmt::format("'{}' does not end on SIGTERM: SIGKILL", guest->name));
-    signal(SIGKILL);
+    (void)signal(SIGKILL); // likewise
 }
 
 /// What QEMU does when the guest is reset: "reset" or "shutdown".
@@ -142,6 +149,7 @@ Task<void> write_status(Driver* driver, std::shared_ptr<Guest> guest) {
             log(LogLevel::error,
                 fmt::format("cannot save the status of '{}': {}", guest->name, full_text(saved.error())));
         if (guest->run != run || !guest->running) co_return;
+        guest->running->unsaved = !saved;
     } while (guest->running->save_again && !guest->running->stopping);
     guest->running->saving = false;
     guest->changed();
@@ -154,17 +162,65 @@ struct Remains {
     std::shared_ptr<GuestLogs> logs{};
 };
 
-/// Runs on a worker. What could not be taken back stays in the journal for the next start of the daemon.
+void complain(const std::string& name, std::string_view what, const Error& error) {
+    std::string line = fmt::format("stopping '{}': {}: {}", name, what, full_text(error));
+    for (const auto& context : error.context) line += " (" + context + ")";
+    log(LogLevel::error, line);
+}
+
+/// A part of the stop that fails does not keep the parts after it. It is tried a second time: what was busy
+/// may be free a moment later.
+template <class Work> auto twice(const std::string& name, std::string_view what, Work work) {
+    auto done = work();
+    if (done) return done;
+    complain(name, what, done.error());
+    done = work();
+    if (!done) complain(name, what, done.error());
+    return done;
+}
+
+/// Runs on a worker. What cannot be taken back stays in the journal, for the domain's next start and the
+/// daemon's.
 Result<> give_back_host(const Remains& what) {
     if (what.logs) what.logs->finish(what.name, what.log); // QEMU's words before ours
-    (void)store::append_file(what.log,
-                             log_line(std::chrono::system_clock::now(), // a full disk must not keep a guest
-                                      "shutting down, reason=" + what.reason));
-    auto released = release(what.undo, *what.owners);
-    if (released) (void)store::remove_journal(what.undo_folder, what.name); // replaying it again does no harm
-    (void)store::remove_file(what.status);                                  // likewise: its process is gone
-    (void)store::remove_file(what.pid_file);
-    return released;
+    auto told = at_step(StopStep::log_line,
+                        store::append_file(what.log, log_line(std::chrono::system_clock::now(),
+                                                              "shutting down, reason=" + what.reason)));
+    if (!told) complain(what.name, "writing its log", told.error()); // a full disk must not keep a guest
+    return twice(what.name, "giving back what it had", [&] { return release(what.undo, *what.owners); });
+}
+
+/// Runs on a worker. The journal last: until it is gone, the next daemon finds what is left and finishes.
+void forget_files(const Remains& what, bool all_given_back) {
+    const auto remove = [&](StopStep step, std::string_view file, auto work) {
+        (void)twice(what.name, file, [&] { return at_step(step, work()); }); // it has complained
+    };
+    remove(StopStep::status_file, "its status file", [&] { return store::remove_file(what.status); });
+    remove(StopStep::pid_file, "its pid file", [&] { return store::remove_file(what.pid_file); });
+    if (!all_given_back) return;
+    remove(StopStep::journal, "its undo journal",
+           [&] { return store::remove_journal(what.undo_folder, what.name); });
+}
+
+/// The same for what has no remedy, and no need of one.
+void reached(const Guest& guest, StopStep step) {
+    if (auto done = at_step(step); !done) complain(guest.name, text(step), done.error());
+}
+
+/// Completes when the process has ended, whatever wakes it before.
+Task<void> until_ended(Driver* driver, std::shared_ptr<Guest> guest, std::shared_ptr<Launched> process) {
+    while (!process->ended) {
+        boost::asio::posix::stream_descriptor pidfd(driver->executor(), process->pidfd.copy().release());
+        const auto [error] = co_await pidfd.async_wait(boost::asio::posix::stream_descriptor::wait_read,
+                                                       boost::asio::as_tuple(boost::asio::use_awaitable));
+        auto waited =
+            at_step(StopStep::wait, error ? Result<>(fail(Code::internal, error.message())) : Result<>{});
+        if (!waited) complain(guest->name, "waiting for its end", waited.error());
+        process->ended = wait_exit(process->pidfd, 0ms); // reaps a child
+        if (process->ended || waited) continue;
+        auto wait = [process] { return wait_exit(process->pidfd, 1s); };
+        process->ended = co_await offload(driver->workers(), std::move(wait));
+    }
 }
 
 } // namespace
@@ -184,7 +240,8 @@ store::StatusFile status_file(const Guest& guest) {
                           .settings = running.settings,
                           .ptys = running.ptys,
                           .start_paused = running.start_paused,
-                          .starting = running.starting};
+                          .starting = running.starting,
+                          .verified = running.verified};
     for (const auto& vcpu : running.vcpus) out.vcpus.emplace_back(vcpu.index, vcpu.tid);
     if (guest.live)
         out.domain_xml = print_domain(*guest.live, {.flavour = xml::Flavour::status, .secure = true});
@@ -197,7 +254,8 @@ store::JournalFile journal_of(const Guest& guest, const std::string& boot) {
             .uuid = guest.uuid,
             .boot_id = boot,
             .process = process.process,
-            .undo = process.undo};
+            .undo = process.undo,
+            .until_it_runs = process.until_it_runs};
 }
 
 void emit_life(Driver& driver, const Guest& guest, LifeNote note) {
@@ -271,6 +329,7 @@ Task<void> release_guest(Driver& driver, std::shared_ptr<Guest> guest, Status of
         running.monitor->close(
             Error{.code = Code::operation_failed, .message = tr("guest unexpectedly quit")});
     for (auto& [alias, pipe] : running.consoles) pipe->finish({});
+    reached(*guest, StopStep::monitor);
     co_await guest->wait_until([&] { return !running.saving; },
                                10s); // or it would come back after its removal
     Remains remains{.owners = driver.parts().launch.owners,
@@ -281,13 +340,22 @@ Task<void> release_guest(Driver& driver, std::shared_ptr<Guest> guest, Status of
                     .undo_folder = driver.folders().undo,
                     .reason = std::string(reason_text(off)),
                     .logs = driver.parts().guest_logs};
-    if (running.process) remains.undo = running.process->undo;
-    auto take_back = [remains = std::move(remains)] { return give_back_host(remains); };
+    if (running.process) {
+        remains.undo = running.process->undo;
+        remains.undo.insert(remains.undo.end(), running.process->until_it_runs.begin(),
+                            running.process->until_it_runs.end());
+    } // or else a start that came to nothing has taken it back
+    auto take_back = [remains] { return give_back_host(remains); };
     const auto released = co_await offload(driver.workers(), std::move(take_back));
-    if (!released)
-        log(LogLevel::error, fmt::format("not everything of '{}' could be taken back: {}", guest->name,
-                                         full_text(released.error())));
+    if (running.process) {
+        auto forget = [remains, all = released.has_value()] {
+            forget_files(remains, all);
+            return true;
+        };
+        (void)co_await offload(driver.workers(), std::move(forget)); // it has complained
+    }
     give_back(driver, running.reserved);
+    reached(*guest, StopStep::reserved);
     guest->running.reset();
     guest->live.reset();
     guest->taints.clear();
@@ -299,11 +367,7 @@ Task<void> release_guest(Driver& driver, std::shared_ptr<Guest> guest, Status of
 Task<void> watch(Driver& driver, std::shared_ptr<Guest> guest) {
     const auto run = guest->run;
     const auto process = guest->running->process;
-    boost::asio::posix::stream_descriptor ended(driver.executor(), process->pidfd.copy().release());
-    (void)co_await ended.async_wait(
-        boost::asio::posix::stream_descriptor::wait_read, // it can only become readable
-        boost::asio::as_tuple(boost::asio::use_awaitable));
-    process->ended = wait_exit(process->pidfd, 0ms); // reaps a child
+    co_await until_ended(&driver, guest, process);
     if (guest->run != run || !guest->running) co_return;
     // QEMU's last words may still be under way.
     if (const auto monitor = guest->running->monitor)
@@ -317,6 +381,7 @@ Task<void> watch(Driver& driver, std::shared_ptr<Guest> guest) {
     auto next = step(situation(*guest), Happened::process_gone);
     if (guest->running->off_because) next.status = *guest->running->off_because;
     co_await release_guest(driver, guest, next.status);
+    reached(*guest, StopStep::event);
     for (const auto& note : next.notes) emit_life(driver, *guest, note);
     if (!guest->persistent && !guest->removed) {
         guest->removed = true;

@@ -124,16 +124,6 @@ template <> inline constexpr auto members<OpenVsock> =
 template <> inline constexpr auto members<StopProcess> =
     std::tuple{member("process", &StopProcess::process), member("name", &StopProcess::name)};
 
-/// The Ops by name; the order is that of the variant.
-constexpr std::array op_names{
-    "make-directory", "remove-directory", "make-file",      "remove-file", "chown",
-    "give-file",      "return-file",      "set-mode",       "make-node",   "make-link",
-    "bind-mount",     "remove-node",      "map-owner",      "unmap-owner", "make-cgroup",
-    "remove-cgroup",  "set-cgroup-value", "move-to-cgroup", "device-acl",  "add-devices",
-    "remove-devices", "bind-socket",      "make-tap",       "remove-tap",  "open-file",
-    "open-vsock",     "stop-process"};
-static_assert(op_names.size() == std::variant_size_v<Op>);
-
 bool plain(std::string_view text) {
     for (const char c : text)
         if (c < 0x20 || c == 0x7f) return false; // a signed char: bytes above 127 are below 0 here

@@ -268,11 +268,17 @@ private:
             const auto at = facts_.fds.find(number);
             return at == facts_.fds.end() ? std::string() : at->second;
         };
+        // -add-fd keeps a duplicate of a file, and closes the number that it was handed over as.
+        const auto file = [&](int number, const std::string& path) {
+            const bool open =
+                std::ranges::any_of(facts_.fds, [&](const auto& fd) { return fd.second == path; });
+            return open ? path : found(number);
+        };
         item(Layer::none, "descriptor 0", "/dev/null", found(0));
         for (const auto& op : lowered_.descriptors)
             std::visit(overload{[&](const OpenFile& o) {
                                     item(Layer::none, fmt::format("descriptor {}", lowered_.fds.at(o.symbol)),
-                                         o.path, found(lowered_.fds.at(o.symbol)), o.symbol);
+                                         o.path, file(lowered_.fds.at(o.symbol), o.path), o.symbol);
                                 },
                                 [&](const MakeTap& o) {
                                     item(Layer::none, fmt::format("descriptor {}", lowered_.fds.at(o.symbol)),
@@ -283,6 +289,8 @@ private:
         // Of the host's devices, nothing may be open that is neither handed over nor in the list.
         std::set<std::string> handed;
         for (const auto& [symbol, number] : lowered_.fds) handed.insert(found(number));
+        for (const auto& op : lowered_.descriptors)
+            if (const auto* opened = std::get_if<OpenFile>(&op)) handed.insert(opened->path);
         for (const auto& [number, target] : facts_.fds) {
             if (!target.starts_with("/dev/") || target.starts_with("/dev/pts/") || handed.contains(target))
                 continue;

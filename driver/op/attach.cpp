@@ -54,10 +54,11 @@ Task<Result<Asked>> asked(Driver* driver, GuestPointer guest, Device device) {
     alone.devices.list.push_back(std::move(device));
     HostQuestions questions{.owners = identities_of_interest(*guest->live, driver->conf()),
                             .devices = wants_host_devices(alone)};
-    for (auto& image : images_of_interest(alone))
-        questions.paths.push_back({image.path, image.format, image.alone});
     for (auto& path : paths_of_interest(alone, driver->conf()))
         questions.paths.push_back({std::move(path), {}});
+    // The last of two questions about one file is answered: the one about its chain.
+    for (auto& image : images_of_interest(alone))
+        questions.paths.push_back({image.path, image.format, image.alone});
     CO_TRY(facts, co_await driver->facts(std::move(questions)));
     out.facts = std::move(facts);
     CO_TRY(fresh, reserve_for_show(*driver, alone));
@@ -90,22 +91,21 @@ struct Given {
 /// Takes `ops` back and out of the guest's list.
 Task<void> take_back(Driver* driver, GuestPointer guest, std::vector<Op> ops) {
     if (ops.empty()) co_return;
-    if (guest->running && guest->running->process) {
-        std::erase_if(guest->running->process->undo,
-                      [&](const Op& op) { return std::ranges::find(ops, op) != ops.end(); });
-        note_changes(guest->running->process->lowered, ops);
-    }
-    const bool known = guest->running && guest->running->process;
-    auto work = [ops, known, owners = driver->parts().launch.owners, folder = driver->folders().undo,
-                 journal =
-                     known ? journal_of(*guest, driver->parts().boot) : store::JournalFile{}]() -> Result<> {
-        auto done = release(ops, *owners);
-        if (known) TRY(store::save_journal(folder, journal));
-        if (!done) return std::unexpected(done.error());
-        return {};
-    };
+    auto work = [ops, owners = driver->parts().launch.owners] { return release(ops, *owners); };
     const auto done = co_await offload(driver->workers(), std::move(work));
-    if (!done) log(LogLevel::warning, "taking a device's host part back: " + full_text(done.error()));
+    if (!done) { // it stays in the guest's list: the guest's end tries again
+        log(LogLevel::warning, "taking a device's host part back: " + full_text(done.error()));
+        co_return;
+    }
+    if (!guest->running || !guest->running->process) co_return;
+    std::erase_if(guest->running->process->undo,
+                  [&](const Op& op) { return std::ranges::find(ops, op) != ops.end(); });
+    note_changes(guest->running->process->lowered, ops);
+    auto save = [folder = driver->folders().undo, journal = journal_of(*guest, driver->parts().boot)] {
+        return store::save_journal(folder, journal);
+    };
+    const auto saved = co_await offload(driver->workers(), std::move(save));
+    if (!saved) log(LogLevel::warning, "cannot save the undo journal: " + full_text(saved.error()));
 }
 
 bool wants_host(const DevicePlan& plan) {

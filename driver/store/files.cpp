@@ -49,12 +49,6 @@ bool write_all(int fd, std::string_view content) {
     return true;
 }
 
-Result<> sync_folder(const std::string& folder) {
-    const File dir{::open(folder.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC)};
-    if (!dir || ::fsync(dir.n()) < 0) return failed(tr("cannot sync the folder '{0}'", folder));
-    return {};
-}
-
 enum class Durable { no, yes };
 
 Result<> replace(const std::string& path, std::string_view content, mode_t mode, Durable durable) {
@@ -74,6 +68,12 @@ Result<> replace(const std::string& path, std::string_view content, mode_t mode,
 }
 
 } // namespace
+
+Result<> sync_folder(const std::string& folder) {
+    const File dir{::open(folder.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC)};
+    if (!dir || ::fsync(dir.n()) < 0) return failed(tr("cannot sync the folder '{0}'", folder));
+    return {};
+}
 
 Result<> write_file(const std::string& path, std::string_view content, mode_t mode) {
     return replace(path, content, mode, Durable::yes);

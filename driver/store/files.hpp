@@ -16,6 +16,8 @@ namespace cloister::store {
 Result<> write_file(const std::string& path, std::string_view content, mode_t mode = 0600);
 /// The same without waiting for the disk: for what a reboot takes away anyway.
 Result<> write_volatile(const std::string& path, std::string_view content, mode_t mode = 0600);
+/// The names in a folder are on disk. Errors: system.
+Result<> sync_folder(const std::string& folder);
 /// The whole file. Errors: system; also when it is larger than `most` bytes or no regular file.
 Result<std::string> read_file(const std::string& path, std::size_t most = 16u << 20);
 /// Appends a text (a log's line). Makes the file, 0600, when it is absent; refuses to follow a link.

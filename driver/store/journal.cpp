@@ -55,10 +55,18 @@ std::string undo_line(const std::vector<Op>& newest) {
     return json::serialize(json::object{{"undo", to_json(newest)}}) + "\n";
 }
 
+std::string until_it_runs_line(const std::vector<Op>& newest) {
+    return json::serialize(json::object{{"until_it_runs", to_json(newest)}}) + "\n";
+}
+
+constexpr const char* runs_line = "{\"runs\":true}\n";
+
 std::string whole(const JournalFile& journal) {
     auto out = head_line(journal);
     if (journal.process.pid > 0) out += process_line(journal.process);
+    if (!journal.until_it_runs.empty()) out += until_it_runs_line(journal.until_it_runs);
     if (!journal.undo.empty()) out += undo_line(journal.undo);
+    if (journal.runs) out += runs_line;
     return out;
 }
 
@@ -84,10 +92,15 @@ Result<> read_line(const json::object& line, JournalFile& out, const std::string
         out.process = TRY(process_from_json(*process));
         return {};
     }
-    const auto* undo = line.if_contains("undo");
-    if (!undo) return not_ours(path, "a line is neither process nor undo");
-    auto newest = TRY(ops_from_json(*undo));
-    out.undo.insert(out.undo.begin(), std::move_iterator(newest.begin()), std::move_iterator(newest.end()));
+    if (line.contains("runs")) {
+        out.runs = true;
+        return {};
+    }
+    const auto *undo = line.if_contains("undo"), *until_it_runs = line.if_contains("until_it_runs");
+    if (!undo && !until_it_runs) return not_ours(path, "a line is neither process nor undo");
+    auto newest = TRY(ops_from_json(undo ? *undo : *until_it_runs));
+    auto& list = undo ? out.undo : out.until_it_runs;
+    list.insert(list.begin(), std::move_iterator(newest.begin()), std::move_iterator(newest.end()));
     return {};
 }
 
@@ -99,13 +112,14 @@ std::string journal_path(const std::string& folder, const std::string& name) {
 
 Result<JournalWriter> JournalWriter::create(const std::string& folder, const JournalFile& start) {
     auto path = journal_path(folder, start.name);
-    TRY(remove_file(path));
-    const int fd =
-        ::open(path.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_APPEND | O_NOFOLLOW | O_CLOEXEC, 0600);
-    if (fd < 0) return std::unexpected(system_error(errno, tr("cannot create '{0}'", path)));
-    JournalWriter out(std::move(path), fd);
-    TRY(out.line(whole(start), lasts(start.undo)));
-    return out;
+    TRY(save_journal(folder, start)); // never a moment without the one or the other
+    return open(std::move(path));
+}
+
+Result<JournalWriter> JournalWriter::open(std::string path) {
+    const int fd = ::open(path.c_str(), O_WRONLY | O_APPEND | O_NOFOLLOW | O_CLOEXEC);
+    if (fd < 0) return std::unexpected(system_error(errno, tr("cannot open '{0}'", path)));
+    return JournalWriter(std::move(path), fd);
 }
 
 JournalWriter::~JournalWriter() {
@@ -113,10 +127,11 @@ JournalWriter::~JournalWriter() {
 }
 
 Result<> JournalWriter::line(const std::string& text, bool must_last) {
-    // fsync and not fdatasync: the name of a new file is on disk with it, too.
     if (::write(fd_, text.data(), text.size()) != static_cast<ssize_t>(text.size()) ||
         (must_last && ::fsync(fd_) < 0))
         return std::unexpected(system_error(errno, tr("cannot write '{0}'", path_)));
+    if (must_last && !name_lasts_) TRY(sync_folder(path_.substr(0, path_.rfind('/'))));
+    name_lasts_ = name_lasts_ || must_last;
     return {};
 }
 
@@ -124,10 +139,20 @@ Result<> JournalWriter::add(const std::vector<Op>& newest) {
     return newest.empty() ? Result<>{} : line(undo_line(newest), lasts(newest));
 }
 Result<> JournalWriter::add(const ProcessId& process) { return line(process_line(process), false); }
+Result<> JournalWriter::add_until_it_runs(const std::vector<Op>& newest) {
+    return newest.empty() ? Result<>{} : line(until_it_runs_line(newest), false);
+}
+
+Result<> JournalWriter::add_runs() { return line(runs_line, true); }
 
 Result<> save_journal(const std::string& folder, const JournalFile& journal) {
     const auto path = journal_path(folder, journal.name);
     return lasts(journal.undo) ? write_file(path, whole(journal)) : write_volatile(path, whole(journal));
+}
+
+Result<> note_it_runs(const std::string& folder, const std::string& name) {
+    auto writer = TRY(JournalWriter::open(journal_path(folder, name)));
+    return writer.add_runs();
 }
 
 Result<JournalFile> load_journal(const std::string& path) {
@@ -157,6 +182,18 @@ std::vector<Op> lasting(const std::vector<Op>& undo) {
     std::copy_if(undo.begin(), undo.end(), std::back_inserter(out), outlives_boot);
     std::for_each(out.begin(), out.end(), forget_device);
     return out;
+}
+
+std::vector<Op> still_to_undo(const JournalFile& journal, const std::string& boot_id) {
+    auto undo = journal.undo;
+    if (!journal.runs) undo.insert(undo.end(), journal.until_it_runs.begin(), journal.until_it_runs.end());
+    return journal.boot_id == boot_id ? undo : lasting(undo);
+}
+
+void sweep_unfinished(const std::string& folder) {
+    for (const auto& name : names_in(folder))
+        if (name.ends_with(".new"))
+            (void)remove_file(folder + "/" + name); // the next write replaces it anyway
 }
 
 } // namespace cloister::store

@@ -72,6 +72,7 @@ xml::Node own_part(const StatusFile& file) {
     own.set("boot-id", file.process.boot_id);
     own.set("start-paused", file.start_paused ? "yes" : "no");
     own.set("starting", file.starting ? "yes" : "no");
+    own.set("verified", file.verified ? "yes" : "no");
     own.set("id", std::to_string(file.reserved.id));
     own.set("taps", joined(file.reserved.taps));
     own.set("display-ports", joined(file.reserved.display_ports));
@@ -114,6 +115,7 @@ void read_own_part(const xml::Node& own, StatusFile& out) {
     };
     out.start_paused = yes("start-paused");
     out.starting = yes("starting");
+    out.verified = yes("verified");
     out.reserved.id = number<int>(own.attribute("id")).value_or(-1);
     out.reserved.taps = words(own.attribute("taps"));
     out.reserved.display_ports = numbers<std::uint16_t>(own.attribute("display-ports"));

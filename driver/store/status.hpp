@@ -31,6 +31,7 @@ struct StatusFile {
     SavedSettings settings{};                  ///< of qemu.conf when it was started
     std::map<std::string, std::string> ptys{}; ///< chardev -> /dev/pts/N
     bool start_paused = false, starting = false;
+    bool verified = false;    ///< its confinement was, before it was let run
     std::string domain_xml{}; ///< the live domain with everything, passwords too
     bool operator==(const StatusFile&) const = default;
 };

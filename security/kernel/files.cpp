@@ -83,6 +83,11 @@ Fd open_without_links(const std::string& path) {
     return Fd(static_cast<int>(::syscall(SYS_openat2, AT_FDCWD, path.c_str(), &how, sizeof how)));
 }
 
+std::string unfinished(const std::string& path) {
+    const auto [folder, name] = split(path);
+    return folder + "/." + name + ".new";
+}
+
 Result<> make_parents(const std::string& path, std::uint32_t mode) {
     for (auto slash = path.find('/', 1); slash != std::string::npos; slash = path.find('/', slash + 1)) {
         const auto folder = path.substr(0, slash);
@@ -130,7 +135,7 @@ Result<> run(const MakeFile& op) {
     struct stat there{};
     if (op.keep && ::fstatat(folder.n(), name.c_str(), &there, AT_SYMLINK_NOFOLLOW) == 0) return {};
 
-    const auto fresh = "." + name + ".new";
+    const auto fresh = split(unfinished(op.path)).second;
     (void)::unlinkat(folder.n(), fresh.c_str(),
                      0); // of an earlier, interrupted start; when it is not there, fine
     const Fd file(

@@ -6,15 +6,18 @@
 #include "security/dac.hpp"
 #include "security/kernel/bpf.hpp"
 #include "security/kernel/facts.hpp"
+#include "security/kernel/fault.hpp"
 #include "security/kernel/helper.hpp"
 #include "security/kernel/run.hpp"
 #include "security/kernel/seccomp.hpp"
+#include "security/op_json.hpp"
 
 #include <algorithm>
 #include <array>
 #include <cerrno>
 #include <csignal>
 #include <fcntl.h>
+#include <filesystem>
 #include <poll.h>
 #include <sys/inotify.h>
 #include <sys/ioctl.h>
@@ -23,18 +26,26 @@
 
 namespace cloister {
 
-template <> inline constexpr auto names<LaunchStep> =
-    make_names<LaunchStep>({"look", "lower", "directories", "files", "descriptors", "cgroups", "helpers",
-                            "spawn", "go", "devices", "ownership", "exec", "verify"});
+template <> inline constexpr auto names<LaunchStep> = make_names<LaunchStep>(
+    {"look", "lower", "remember", "directories", "files", "descriptors", "cgroups", "helper-spawn",
+     "helper-record", "helper-exec", "helpers", "spawn", "go", "devices", "ownership", "exec", "verify"});
 static_assert(names<LaunchStep>.covers(LaunchStep::verify));
 
 std::string_view text(LaunchStep step) { return names<LaunchStep>.text(step); }
-std::optional<LaunchStep> launch_step(std::string_view text) { return names<LaunchStep>.value(text); }
+
+namespace {
+
+Result<> fault_at(LaunchStep step) { return fault::at("launch", text(step)); }
+/// After an Op of a start, before one of taking back.
+Result<> fault_after(const Op& op) { return fault::at("do", op_names[op.index()]); }
+Result<> fault_before(const Op& op) { return fault::at("undo", op_names[op.index()]); }
+
+} // namespace
 
 struct Launch::State {
     LaunchPlan plan;
     LaunchEnvironment environment;
-    Journal journal;
+    Journal journal, fresh;
     Lowered lowered{};
     Opened opened{};
     Fd null{}, log{};
@@ -43,7 +54,8 @@ struct Launch::State {
     std::optional<ConfinedProcess> guest{};
     std::map<std::string, std::uint32_t> cids{};
 
-    std::vector<std::string> fresh{}; ///< kept files that this launch made: kept from the first exec on
+    std::vector<Op> until_it_runs{}; ///< see Launch::until_it_runs
+    std::vector<Op> kept{};          ///< of these what lowering knows
 
     /// All inverses at once and before anything is done: one write to disk for a whole launch. What is in
     /// there but never happens is harmless to take back.
@@ -53,12 +65,27 @@ struct Launch::State {
         undo.insert(undo.begin(), back.begin(), back.end());
         return {};
     }
+    Result<> remember_fresh(const std::vector<Op>& back) {
+        if (fresh && !back.empty())
+            if (auto saved = fresh(back); !saved) return saved;
+        until_it_runs.insert(until_it_runs.begin(), back.begin(), back.end());
+        return {};
+    }
     Result<> remember_everything() {
         std::vector<Op> all;
+        if (auto known = remember_fresh(kept); !known) return known;
         for (const auto* part : {&lowered.directories, &lowered.files, &lowered.descriptors, &lowered.cgroups,
                                  &lowered.ownership})
             all.insert(all.end(), part->begin(), part->end());
         return remember(inverses(all));
+    }
+    /// A setup that is cut off must not look like one that is done: what it makes is removed again.
+    Result<> remember_setup(const std::string& made) {
+        const auto folder = split(made).first;
+        std::error_code unreadable;
+        const bool ours = std::filesystem::is_empty(folder, unreadable) && !unreadable;
+        const Op back = ours ? Op{RemoveDirectory{folder}} : Op{RemoveFile{made}};
+        return remember_fresh({back});
     }
     Result<> apply(const std::vector<Op>& ops) {
         for (const auto& op : ops) {
@@ -66,6 +93,7 @@ struct Launch::State {
             auto done = vsock != nullptr && vsock->cid == 0
                             ? open_vsock(*vsock)
                             : cloister::apply(op, opened, *environment.owners);
+            if (done) done = fault_after(op);
             if (!done) return done;
         }
         return {};
@@ -88,12 +116,15 @@ struct Launch::State {
         lowered = TRY(lower(plan, seen));
         for (const auto& op : lowered.files)
             if (const auto* file = std::get_if<MakeFile>(&op); file != nullptr && file->keep)
-                if (!seen.paths.contains(file->path)) fresh.push_back(file->path);
+                if (!seen.paths.contains(file->path)) {
+                    kept.emplace_back(RemoveFile{file->path});
+                    kept.emplace_back(RemoveFile{unfinished(file->path)});
+                }
         if (!lowered.seccomp.rules.empty()) {
             lowered.script.seccomp = TRY(compiled(lowered.seccomp));
             for (auto& helper : lowered.helpers) helper.seccomp = lowered.script.seccomp;
         }
-        return remember_everything();
+        return {};
     }
     Result<> open_descriptors();
 };
@@ -113,21 +144,17 @@ const Fd& Launch::pidfd() const {
 }
 Fd Launch::take_pidfd() { return state_->guest ? std::move(state_->guest->pidfd()) : Fd{}; }
 const std::vector<Op>& Launch::undo() const { return state_->undo; }
+const std::vector<Op>& Launch::until_it_runs() const { return state_->until_it_runs; }
 const Lowered& Launch::lowered() const { return state_->lowered; }
 const std::vector<std::string>& Launch::argv() const { return state_->lowered.script.argv; }
 const std::map<std::string, std::uint32_t>& Launch::vsock_cids() const { return state_->cids; }
 
-Result<> Launch::fault(LaunchStep at) const {
-    if (state_->environment.fault != at) return {};
-    return fail(Code::operation_failed, tr("a fault was asked for at step '{0}'", text(at)));
-}
-
 namespace {
 
 /// Runs one step: its error says which it was.
-template <class Work> Result<> step(LaunchStep at, const Result<>& fault, Work&& work) {
+template <class Work> Result<> step(LaunchStep at, Work&& work) {
     auto done = work();
-    if (done && !fault) done = std::unexpected(fault.error());
+    if (done) done = fault_at(at);
     if (!done)
         return std::unexpected(std::move(done).error().during(tr("step '{0}' of the launch", text(at))));
     return done;
@@ -150,6 +177,35 @@ Result<Fd> open_log(const LaunchPlan& plan, int given) {
                   0600));
     if (!log) return failed("open", plan.paths.log, Layer::none);
     return log;
+}
+
+/// Whether a socket of this name listens: one that is only bound refuses whoever connects. Source: proc(5),
+/// /proc/net/unix, whose flag 0x10000 is SO_ACCEPTCON. Connecting would be an answer, too, but some programs
+/// serve one connection only.
+bool listens(const std::string& path) {
+    const auto table = read_file("/proc/self/net/unix").value_or("");
+    for (auto at = table.find(path); at != std::string::npos; at = table.find(path, at + 1)) {
+        const auto begin = table.rfind('\n', at) + 1, end = at + path.size();
+        const std::string_view line(table.data() + begin, at - begin);
+        if ((end == table.size() || table[end] == '\n') && line.ends_with(' ') &&
+            line.find(" 00010000 ") != std::string_view::npos)
+            return true;
+    }
+    return false;
+}
+
+/// Waits until the process listens at `path`; fails when it ends before.
+Result<> wait_for_listener(const std::string& path, const Fd& process, std::chrono::milliseconds patience) {
+    using Clock = std::chrono::steady_clock;
+    const auto deadline = Clock::now() + patience;
+    while (!listens(path)) {
+        if (Clock::now() >= deadline)
+            return fail(Code::operation_timeout, tr("nobody listens on '{0}'", path));
+        pollfd ended{process.n(), POLLIN, 0};
+        if (::poll(&ended, 1, 1) == 1) // the kernel has no event for listen(2)
+            return fail(Code::operation_failed, tr("the program ended before it listened on '{0}'", path));
+    }
+    return {};
 }
 
 /// Waits until something stands at `path`, by inotify; fails when the process ends before.
@@ -177,9 +233,9 @@ Result<> wait_for_path(const std::string& path, const Fd& process, std::chrono::
 
 } // namespace
 
-Result<Launch> Launch::prepare(const LaunchPlan& plan, const LaunchEnvironment& environment,
-                               Journal journal) {
-    Launch out(std::make_unique<State>(State{plan, environment, std::move(journal)}));
+Result<Launch> Launch::prepare(const LaunchPlan& plan, const LaunchEnvironment& environment, Journal journal,
+                               Journal fresh) {
+    Launch out(std::make_unique<State>(State{plan, environment, std::move(journal), std::move(fresh)}));
     auto& s = *out.state_;
     HostLook seen;
     const std::vector<std::pair<LaunchStep, std::function<Result<>()>>> steps{
@@ -189,13 +245,14 @@ Result<Launch> Launch::prepare(const LaunchPlan& plan, const LaunchEnvironment& 
              return {};
          }},
         {LaunchStep::lower, [&] { return s.lower_plan(seen); }},
+        {LaunchStep::remember, [&] { return s.remember_everything(); }},
         {LaunchStep::directories, [&] { return s.apply(s.lowered.directories); }},
         {LaunchStep::files, [&] { return s.apply(s.lowered.files); }},
         {LaunchStep::descriptors, [&] { return s.open_descriptors(); }},
         {LaunchStep::cgroups, [&] { return s.apply(s.lowered.cgroups); }},
         {LaunchStep::helpers, [&] { return out.start_helpers(); }}};
     for (const auto& [at, work] : steps) {
-        auto done = step(at, out.fault(at), work);
+        auto done = step(at, work);
         if (done) continue;
         auto error = std::move(done).error();
         if (auto back = out.abandon(); !back) error.context.push_back("taking back: " + back.error().message);
@@ -225,16 +282,21 @@ Result<> Launch::start_helpers() {
                                                                     .groups = s.lowered.groups,
                                                                     .cgroup_v2 = s.lowered.cgroup_v2,
                                                                     .patience = s.environment.patience})));
+            if (auto asked = fault_at(LaunchStep::helper_spawn); !asked) return asked;
             if (auto noted = s.remember({StopProcess{s.helpers.back().id(), helper.name}}); !noted)
                 return noted;
+            if (auto asked = fault_at(LaunchStep::helper_record); !asked) return asked;
             if (auto ready = s.helpers.back().go(); !ready) return ready;
-            return s.helpers.back().exec();
+            if (auto done = s.helpers.back().exec(); !done) return done;
+            return fault_at(LaunchStep::helper_exec);
         };
         if (helper.setup &&
             (helper.setup_unless.empty() || ::access(helper.setup_unless.c_str(), F_OK) < 0)) {
             auto script = s.lowered.helpers.at(i);
             script.argv = *helper.setup;
             script.program = script.argv.empty() ? std::string() : script.argv.front();
+            if (!helper.setup_unless.empty())
+                if (auto known = s.remember_setup(helper.setup_unless); !known) return known;
             if (auto ran = run(script); !ran) return ran;
             const auto ended = wait_exit(s.helpers.back().pidfd(), s.environment.patience);
             s.helpers.pop_back();
@@ -247,6 +309,9 @@ Result<> Launch::start_helpers() {
         if (auto there = wait_for_path(helper.socket, s.helpers.back().pidfd(), s.environment.patience);
             !there)
             return there;
+        if (auto ready = wait_for_listener(helper.socket, s.helpers.back().pidfd(), s.environment.patience);
+            !ready)
+            return ready;
         struct stat found{};
         if (::lstat(helper.socket.c_str(), &found) < 0) return failed("look at", helper.socket, Layer::none);
         // It goes with its folder or its process: nothing to restore, but QEMU must be able to connect.
@@ -263,7 +328,7 @@ Result<> Launch::start_helpers() {
 
 Result<> Launch::spawn() {
     auto& s = *state_;
-    return step(LaunchStep::spawn, fault(LaunchStep::spawn), [&]() -> Result<> {
+    return step(LaunchStep::spawn, [&]() -> Result<> {
         std::vector<int> fds{s.null.n(), s.log.n(), s.log.n()};
         fds.resize(3 + s.lowered.fds.size(), -1);
         for (const auto& [symbol, number] : s.lowered.fds)
@@ -279,34 +344,33 @@ Result<> Launch::spawn() {
 
 Result<> Launch::confine() {
     auto& s = *state_;
-    if (auto r = step(LaunchStep::go, fault(LaunchStep::go), [&] { return s.guest->go(); }); !r) return r;
+    if (auto r = step(LaunchStep::go, [&] { return s.guest->go(); }); !r) return r;
     // Nodes go with the namespace: nothing of them is journalled.
-    if (auto r = step(LaunchStep::devices, fault(LaunchStep::devices),
+    if (auto r = step(LaunchStep::devices,
                       [&]() -> Result<> {
                           for (auto op : s.lowered.devices) {
                               set_guest(op, s.guest->id());
                               if (auto made = cloister::apply(op); !made) return made;
+                              if (auto asked = fault_after(op); !asked) return asked;
                           }
                           return {};
                       });
         !r)
         return r;
-    return step(LaunchStep::ownership, fault(LaunchStep::ownership),
-                [&] { return s.apply(s.lowered.ownership); });
+    return step(LaunchStep::ownership, [&] { return s.apply(s.lowered.ownership); });
 }
 
 Result<> Launch::exec() {
     auto& s = *state_;
-    return step(LaunchStep::exec, fault(LaunchStep::exec), [&]() -> Result<> {
+    return step(LaunchStep::exec, [&]() -> Result<> {
         if (auto done = s.guest->exec(); !done) return done;
         s.opened.clear(); // QEMU has them: a tap ends with its last descriptor
-        s.fresh.clear();
         return {};
     });
 }
 
 Result<Report> Launch::verify() const {
-    if (auto asked = fault(LaunchStep::verify); !asked)
+    if (auto asked = fault_at(LaunchStep::verify); !asked)
         return std::unexpected(
             std::move(asked).error().during(tr("step '{0}' of the launch", text(LaunchStep::verify))));
     return cloister::verify(state_->plan, state_->lowered, process());
@@ -323,11 +387,11 @@ Result<> Launch::abandon() {
     s.opened.clear();
     s.null = {};
     s.log = {};
-    for (const auto& path : s.fresh)
-        if (auto removed = cloister::apply(RemoveFile{path}); !removed) return removed;
     if (auto released = release(s.undo, *s.environment.owners); !released) return released;
     s.helpers.clear(); // ended by the undo list
     s.undo.clear();
+    if (auto removed = release(s.until_it_runs, *s.environment.owners); !removed) return removed;
+    s.until_it_runs.clear();
     return {};
 }
 
@@ -335,7 +399,8 @@ Result<> release(const std::vector<Op>& undo, OwnerBook& owners) {
     Opened none;
     std::optional<Error> first;
     for (const auto& op : undo) {
-        auto done = apply(op, none, owners);
+        auto done = fault_before(op);
+        if (done) done = apply(op, none, owners);
         if (done) continue;
         // A file that went, that is another one now, or that somebody gave away meanwhile: not ours to
         // change.

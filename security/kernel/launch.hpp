@@ -24,14 +24,18 @@
 
 namespace cloister {
 
-/// The steps, in order: the name in error messages, and where a test lets a launch fail.
+/// The steps, in order: the name in error messages, and where a test lets a launch fail ("launch:NAME").
 enum class LaunchStep {
     look,
     lower,
+    remember, ///< the inverses are with whoever keeps them
     directories,
     files,
     descriptors,
     cgroups,
+    helper_spawn,  ///< a program beside QEMU exists, and does nothing yet
+    helper_record, ///< how to end it is known
+    helper_exec,
     helpers,
     spawn,
     go,
@@ -41,13 +45,11 @@ enum class LaunchStep {
     verify
 };
 std::string_view text(LaunchStep step);
-std::optional<LaunchStep> launch_step(std::string_view text);
 
 struct LaunchEnvironment {
     std::string helper = "/usr/libexec/cloister/cloister-confine"; ///< absolute
-    CgroupLayout cgroups{};            ///< cgroup_layout(), read once when the daemon starts
-    std::optional<LaunchStep> fault{}; ///< tests: fail at the end of this step
-    int log_fd = -1; ///< QEMU's stdout and stderr; -1: plan.paths.log is opened (append, 0600 root)
+    CgroupLayout cgroups{}; ///< cgroup_layout(), read once when the daemon starts
+    int log_fd = -1;        ///< QEMU's stdout and stderr; -1: plan.paths.log is opened (append, 0600 root)
     std::chrono::milliseconds patience{30000};                         ///< for each answer of the helper
     std::shared_ptr<OwnerBook> owners = std::make_shared<OwnerBook>(); ///< one for all guests of a daemon
 };
@@ -56,9 +58,10 @@ class Launch {
 public:
     /// `journal` is called before the host is touched, with the inverses (newest first) of all that the
     /// launch will do; and once more for each helper process, before that does anything: these go in front of
-    /// those told before. On failure what was done is already taken back.
+    /// those told before. `fresh` is told of until_it_runs() in the same way. On failure what was done is
+    /// already taken back.
     static Result<Launch> prepare(const LaunchPlan& plan, const LaunchEnvironment& environment,
-                                  Journal journal);
+                                  Journal journal, Journal fresh = {});
     Result<> spawn();
     Result<> confine();
     Result<> exec();
@@ -71,6 +74,9 @@ public:
     const Fd& pidfd() const;          ///< valid after spawn(); becomes readable when QEMU ends
     Fd take_pidfd();
     const std::vector<Op>& undo() const; ///< so far, newest first
+    /// What takes back that which was made anew and stays once the guest has run (NVRAM, a TPM's memory): to
+    /// be applied after `undo` as long as it has not.
+    const std::vector<Op>& until_it_runs() const;
     const Lowered& lowered() const;
     const std::vector<std::string>& argv() const; ///< as exec'd: symbols replaced by numbers
     const std::map<std::string, std::uint32_t>& vsock_cids() const; ///< by symbol
@@ -83,7 +89,6 @@ private:
     struct State;
     explicit Launch(std::unique_ptr<State> state);
     Result<> start_helpers();
-    Result<> fault(LaunchStep at) const;
     std::unique_ptr<State> state_;
 };
 

@@ -236,9 +236,20 @@ Result<> send_signal(const Fd& pidfd, int signal) {
 Result<> run(const StopProcess& op) {
     const auto process = open_process(op.process);
     if (!process) return {};
+    // The launch helper made it the head of a session: what it has started itself goes with it. (A group's
+    // number cannot be another's as long as its head is there, dead or alive.)
+    const bool heads_group = ::getpgid(op.process.pid) == op.process.pid;
+    const auto end_group = [&](int signal) {
+        if (heads_group) (void)::kill(-op.process.pid, signal); // nobody left is what we want
+    };
     for (const int signal : {SIGTERM, SIGKILL}) {
+        end_group(signal);
         if (auto sent = send_signal(process, signal); !sent) return sent;
-        if (wait_exit(process, std::chrono::seconds(5))) return {};
+        pollfd ended{process.n(), POLLIN, 0};
+        if (::poll(&ended, 1, 5000) != 1) continue;
+        end_group(SIGKILL);
+        (void)wait_exit(process, std::chrono::seconds(0)); // reaps a child
+        return {};
     }
     return fail(Code::operation_failed, tr("{0} (process {1}) does not end", op.name, op.process.pid));
 }

@@ -60,6 +60,9 @@ bool owners_are_fixed(int number);
 Fd open_without_links(const std::string& path);
 std::string fd_path(int fd); ///< "/proc/self/fd/N": names an open file where a call takes only paths
 
+/// The name under which `path` is written before it is renamed: what a crash in between leaves.
+std::string unfinished(const std::string& path);
+
 /// Missing folders on the way to `path` (itself not), searchable but not listable by others.
 Result<> make_parents(const std::string& path, std::uint32_t mode = 0711);
 

@@ -16,7 +16,7 @@ import tempfile
 import time
 
 _libc = ctypes.CDLL(None, use_errno=True)
-CLONE_NEWNS, MS_BIND, MS_REC, MS_PRIVATE, MS_MOVE, MNT_DETACH, PR_SET_CHILD_SUBREAPER = 0x20000, 4096, 16384, 1 << 18, 8192, 2, 36
+CLONE_NEWNS, CLONE_NEWNET, MS_BIND, MS_REC, MS_PRIVATE, MS_MOVE, MNT_DETACH, PR_SET_CHILD_SUBREAPER = 0x20000, 0x40000000, 4096, 16384, 1 << 18, 8192, 2, 36
 
 
 def _check(result, what):
@@ -66,6 +66,12 @@ def enter_namespace(root):
     while os.path.ismount("/dev"):
         _check(_libc.umount2(b"/dev", MNT_DETACH), "umount /dev")
     _mount(dev, "/dev", None, MS_MOVE)
+
+
+def own_network():
+    """Interfaces and ports of its own, for this process and all it starts: what is left behind is ours."""
+    _check(_libc.unshare(CLONE_NEWNET), "unshare")
+    subprocess.run(["ip", "link", "set", "lo", "up"], check=True)
 
 
 def wait_for(ready, seconds, what):
@@ -204,8 +210,10 @@ class Tap:
 def reap_for(argv):
     """Runs argv as a child, forwards SIGTERM to it, and reaps whatever it orphans, until it has ended."""
     _check(_libc.prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0), "prctl")
-    daemon = os.posix_spawnp(argv[0], argv, os.environ)
+    signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGTERM])  # a daemon must not be left behind by an early one
+    daemon = os.posix_spawnp(argv[0], argv, os.environ, setsigmask=())
     signal.signal(signal.SIGTERM, lambda *_: os.kill(daemon, signal.SIGTERM))
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, [signal.SIGTERM])
     while True:
         pid, status = os.waitpid(-1, 0)
         if pid == daemon:

@@ -1,6 +1,7 @@
 /// Suite root. What a launch changes it takes back: at its end, at a failure of any step, and by a second
 /// release.
 #include "security/kernel/facts.hpp"
+#include "security/kernel/fault.hpp"
 #include "security/op_json.hpp"
 #include "tests/root/world.hpp"
 
@@ -73,17 +74,27 @@ TEST(Undo, AKeptFileStaysWhenTheGuestRanAndGoesWhenItNeverDid) {
     const auto nvram = world.path("nvram");
     auto plan = world.qemu();
     plan.files = {{.path = nvram, .copy_of = world.path("base"), .keep = true}};
-    auto environment = world.environment();
-    environment.fault = LaunchStep::cgroups;
+    const auto environment = world.environment();
+    fault::arm("launch:cgroups", fault::Kind::fault);
     EXPECT_FALSE(Launch::prepare(plan, environment, {}));
     EXPECT_EQ(::access(nvram.c_str(), F_OK), -1);
 
-    auto launch = launched(plan, world.environment());
-    end(launch);
+    {
+        auto never_ran = launched(plan, environment); // QEMU waits at -S
+        EXPECT_EQ(read_all(nvram), "base");
+        end(never_ran);
+        EXPECT_EQ(::access(nvram.c_str(), F_OK), -1);
+    }
+    auto launch = launched(plan, environment);
+    const auto undo = launch.undo(); // of a guest that ran; the driver then forgets until_it_runs()
+    ASSERT_TRUE(send_signal(launch.pidfd(), 9));
+    ASSERT_TRUE(wait_exit(launch.pidfd(), std::chrono::seconds(10)));
+    EXPECT_TRUE(release(undo, *environment.owners));
     EXPECT_EQ(read_all(nvram), "base");
     EXPECT_EQ(owner_of(nvram), (Owner{guest_uid, guest_gid}));
 
     write_all(nvram, "written by the guest");
+    fault::arm("launch:cgroups", fault::Kind::fault);
     EXPECT_FALSE(Launch::prepare(plan, environment, {}));
     EXPECT_EQ(read_all(nvram), "written by the guest");
 }
@@ -99,19 +110,19 @@ TEST(Undo, AReadOnlyFileThatTheGuestCanReadKeepsItsOwner) {
 
 class FaultAt : public ::testing::TestWithParam<LaunchStep> {};
 INSTANTIATE_TEST_SUITE_P(Steps, FaultAt,
-                         ::testing::Values(LaunchStep::look, LaunchStep::lower, LaunchStep::directories,
-                                           LaunchStep::files, LaunchStep::descriptors, LaunchStep::cgroups,
-                                           LaunchStep::helpers, LaunchStep::spawn, LaunchStep::go,
-                                           LaunchStep::devices, LaunchStep::ownership, LaunchStep::exec,
-                                           LaunchStep::verify),
+                         ::testing::Values(LaunchStep::look, LaunchStep::lower, LaunchStep::remember,
+                                           LaunchStep::directories, LaunchStep::files,
+                                           LaunchStep::descriptors, LaunchStep::cgroups, LaunchStep::helpers,
+                                           LaunchStep::spawn, LaunchStep::go, LaunchStep::devices,
+                                           LaunchStep::ownership, LaunchStep::exec, LaunchStep::verify),
                          [](const auto& p) { return std::string(text(p.param)); });
 
 TEST_P(FaultAt, LeavesNothingAndNamesTheStep) {
     const World world;
     make_images(world);
     const auto before = snapshot(world);
-    auto environment = world.environment();
-    environment.fault = GetParam();
+    const auto environment = world.environment();
+    fault::arm("launch:" + std::string(text(GetParam())), fault::Kind::fault);
     std::vector<Op> journalled;
     const auto journal = [&](const std::vector<Op>& ops) -> Result<> {
         journalled.insert(journalled.begin(), ops.begin(), ops.end());

@@ -107,6 +107,37 @@ TEST(Store, AJournalReadsBackNewestFirstAlsoWhenACrashCutItsLastLine) {
         << "after a boot the device may have another number";
 }
 
+TEST(Store, WhatWasMadeAnewIsTakenBackOnlyFromAGuestThatNeverRan) {
+    const Scratch scratch;
+    const Op tap = RemoveTap{"vnet0"}, nvram = RemoveFile{"/var/lib/vars.fd"};
+    {
+        auto journal = store::JournalWriter::create(scratch.path, {.name = "vm", .boot_id = "boot"}).value();
+        ASSERT_TRUE(journal.add_until_it_runs({nvram}));
+        ASSERT_TRUE(journal.add({tap}));
+    }
+    const auto path = store::journal_path(scratch.path, "vm");
+    const auto never_ran = store::load_journal(path).value();
+    EXPECT_EQ(store::still_to_undo(never_ran, "boot"), (std::vector<Op>{tap, nvram}));
+    EXPECT_EQ(store::still_to_undo(never_ran, "another"), (std::vector<Op>{nvram}));
+    ASSERT_TRUE(store::note_it_runs(scratch.path, "vm"));
+    const auto ran = store::load_journal(path).value();
+    EXPECT_EQ(ran.until_it_runs, (std::vector<Op>{nvram}));
+    EXPECT_EQ(store::still_to_undo(ran, "boot"), (std::vector<Op>{tap}));
+}
+
+TEST(Store, AJournalIsReplacedWholeAndWhatACrashLeftBesideItIsSweptAway) {
+    const Scratch scratch;
+    const Op old = RemoveFile{"/var/lib/old"};
+    ASSERT_TRUE(store::save_journal(scratch.path, {.name = "vm", .boot_id = "boot", .undo = {old}}));
+    ASSERT_TRUE(store::append_file(scratch.path + "/vm.json.new", "{\"na"));
+    store::sweep_unfinished(scratch.path);
+    EXPECT_EQ(store::names_in(scratch.path), (std::vector<std::string>{"vm.json"}));
+    ASSERT_TRUE(store::JournalWriter::create(scratch.path, {.name = "vm", .boot_id = "new", .undo = {old}}));
+    const auto read = store::load_journal(store::journal_path(scratch.path, "vm")).value();
+    EXPECT_EQ(read.boot_id, "new");
+    EXPECT_EQ(read.undo, (std::vector<Op>{old}));
+}
+
 TEST(Store, AForeignJournalIsNotGuessedAt) {
     const Scratch scratch;
     ASSERT_TRUE(store::write_file(scratch.path + "/x.json", "{\"name\":\"vm\"}\n"));
@@ -132,6 +163,8 @@ TEST(Store, AStatusFileReadsBack) {
         .settings = {.file = "/etc/qemu.conf", .keys = {{"user", "\"a\"", 3}, {"namespaces", "[ ]", 0}}},
         .ptys = {{"charserial0", "/dev/pts/4"}},
         .start_paused = true,
+        .starting = true,
+        .verified = true,
         .domain_xml = "<domain type='qemu' id='3'>\n  <name>a &amp; b</name>\n</domain>\n"};
     EXPECT_EQ(store::parsed_status(store::printed(file).value()).value(), file);
 }

@@ -129,6 +129,19 @@ TEST(Verify, LooksAtDescriptorsLimitsAndUmask) {
     EXPECT_EQ(differs(found), "process: umask: planned 0002, found 0000");
 }
 
+/// -add-fd duplicates what it is given, and closes the number.
+TEST(Verify, KnowsAFileByItsDuplicate) {
+    auto lowered = wanted();
+    lowered.descriptors.emplace_back(OpenFile{.symbol = "serial0", .path = "/serial.log"});
+    lowered.fds["serial0"] = 5;
+    auto found = facts();
+    found.fds[5] = "anon_inode:[signalfd]";
+    EXPECT_EQ(differences(verify(plan(), lowered, found)),
+              "process: descriptor 5: planned /serial.log, found anon_inode:[signalfd]");
+    found.fds[11] = "/serial.log";
+    EXPECT_EQ(differences(verify(plan(), lowered, found)), "");
+}
+
 TEST(Verify, ShowsNoValuesOfTheEnvironment) {
     auto found = facts();
     found.environment = {"A=1", "TOKEN=secret"};
