@@ -160,7 +160,7 @@ def full_disk(tap, conn, seen, images, rig):
 def agent(tap, conn, seen, images):
     import libvirt_qemu
     ask = lambda guest, command: json.loads(libvirt_qemu.qemuAgentCommand(guest.domain, json.dumps(command), 10, 0))  # noqa: E731
-    with Case(conn, seen, images, "life-agent", devices=AGENT, life="") as guest:
+    with Case(conn, seen, images, "agent", devices=AGENT, life="") as guest:
         tap.check(guest.events()[1] == "agent 2 1", "a start says first that the agent is not connected", guest.events())
         tap.check(guest.wait("agent 1 2"), "then that it is, once it runs in the guest", guest.events())
         tap.check("state='connected'" in guest.domain.XMLDesc(), "and the live definition says so")
