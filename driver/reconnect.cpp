@@ -5,6 +5,7 @@
 #include "driver/caps/qemu_caps.hpp"
 #include "driver/facts/host_facts.hpp"
 #include "driver/guest.hpp"
+#include "driver/guest_logs.hpp"
 #include "driver/launched.hpp"
 #include "driver/log.hpp"
 #include "driver/monitor_events.hpp"
@@ -79,12 +80,14 @@ std::vector<std::shared_ptr<Found>> found_on_disk(const Folders& folders) {
 
 /// On a worker: what is left of a guest that does not run any more, or never got to run. True when all was
 /// taken back.
-bool clean_up(const Folders& folders, const Found& found, const std::string& boot, OwnerBook& owners) {
+bool clean_up(const Folders& folders, const Found& found, const std::string& boot, OwnerBook& owners,
+              const std::shared_ptr<GuestLogs>& logs) {
     if (found.pidfd) { // a start that the old daemon did not finish: QEMU never ran an instruction
         (void)send_signal(found.pidfd, SIGKILL); // it may be gone
         (void)wait_exit(found.pidfd, 10s);       // then what it holds cannot be removed, and says so
     }
     const auto& name = found.journal.name;
+    if (logs) logs->finish(name, folders.log + "/" + name + ".log");
     const auto released = release(store::still_to_undo(found.journal, boot), owners);
     const auto must = [&](const Result<>& done) {
         if (!done) complain("undoing '" + name + "'", done.error());
@@ -112,8 +115,9 @@ Task<void> cleaned_up(Driver* driver, std::shared_ptr<Found> found, [[maybe_unus
                      : found->journal.boot_id != boot     ? "the host was booted anew"
                                                           : "it ended while no daemon watched";
     log(LogLevel::warning, fmt::format("cleaning up after '{}': {}", name, how));
-    auto clean = [folders = driver->folders(), found, owners = driver->parts().launch.owners, boot] {
-        return clean_up(folders, *found, boot, *owners);
+    auto clean = [folders = driver->folders(), found, owners = driver->parts().launch.owners, boot,
+                  logs = driver->parts().guest_logs] {
+        return clean_up(folders, *found, boot, *owners, logs);
     };
     (void)co_await offload(driver->workers(), std::move(clean)); // it has complained
     if (const auto guest = driver->registry().by_uuid(found->journal.uuid); guest && !guest->active())

@@ -85,6 +85,7 @@ def check_logs(tap, rig, daemon, guest):
     rig.reap()
     daemon.start().close()
     tap.check(not left_behind(rig), "leaving nothing to undo", left_behind(rig))
+    tap.check(not list(log.parent.glob("*.log.?")), "and no empty backups", list(log.parent.glob("*")))
 
 
 def check_denial(tap, rig, conn, name, args, layer):
