@@ -121,11 +121,11 @@ Task<void> start_again(Driver* driver, std::shared_ptr<Guest> guest) {
     guest->running->shutdown_seen = guest->running->fake_reboot = false;
     guest->running->running_because =
         guest->status.state == State::crashed ? RunningReason::crashed : RunningReason::booted;
-    auto continued = reset ? co_await monitor->execute("cont") : std::move(reset);
+    // Not in one expression: g++ 12 destroys what a conditional with a co_await leaves behind twice.
+    if (reset) reset = co_await monitor->execute("cont");
     if (over(*guest, run)) co_return;
-    if (!continued) {
-        log(LogLevel::error,
-            fmt::format("cannot restart '{}': {}", guest->name, full_text(continued.error())));
+    if (!reset) {
+        log(LogLevel::error, fmt::format("cannot restart '{}': {}", guest->name, full_text(reset.error())));
         co_await end_process(guest, Graceful::no);
         co_return;
     }

@@ -315,17 +315,9 @@ Result<bool> add_missing_buses(Domain& domain, bool spare) {
                 return c->type == ControllerType::pci && index_of(*c) == index;
             });
         if (there || !buses.has(index)) continue;
-        // A new bus stands behind all controllers, unless a written one has a higher number.
-        const bool highest =
-            std::ranges::none_of(devices_of<Controller>(std::as_const(domain)), [&](const auto* c) {
-                return c->type == ControllerType::pci && index_of(*c) > index;
-            });
-        Controller bus{
-            .type = ControllerType::pci, .index = xml::Decimal{index}, .model = buses.model(index)};
-        if (highest)
-            domain.devices.list.emplace_back(std::move(bus));
-        else
-            insert_controller(domain, std::move(bus));
+        insert_controller(domain, Controller{.type = ControllerType::pci,
+                                             .index = xml::Decimal{index},
+                                             .model = buses.model(index)});
         added = true;
     }
     return added;

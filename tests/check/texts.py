@@ -40,6 +40,8 @@ for path in sources:
     for number, line in enumerate((root / path).read_text().splitlines(), 1):
         if re.search(r"\b(sleep|usleep|nanosleep|sleep_for|sleep_until)\s*\(", line.split("//")[0]):
             fault(f"{path}:{number}", "no sleeping: wait for the event")
+        if re.search(r"\?[^\"]*\bco_await\b.* : ", line.split("//")[0]):
+            fault(f"{path}:{number}", "no co_await inside a conditional expression: g++ 12 destroys a temporary twice")
         if re.search(r"//.*\b(TODO|FIXME|XXX)\b", line):
             fault(f"{path}:{number}", "an unfinished thing belongs into an issue")
 
