@@ -154,9 +154,17 @@ class Matrix:
         world.start_daemon()
         world.conn.defineXML(definition(world.root))
         guest = world.conn.lookupByName(NAME)
+        disks = [line for line in world.files() if line.startswith("file disks/")]
         guest.create()
         self.port = self.port_of(guest)
         guest.destroy()
+        # The later steps compare with what is there now: it has to be right.
+        world.forget_nvram()
+        (world.root / "disks/serial.log").unlink(missing_ok=True)
+        after = [line for line in world.files() if line.startswith("file disks/")]
+        self.tap.check(after == disks, "a start and a stop without a fault give every disk back as it was", "\n".join(after))
+        for image in (world.root / "disks").iterdir():
+            os.chown(image, 0, 0)
         self.text = guest.XMLDesc(libvirt.VIR_DOMAIN_XML_INACTIVE | libvirt.VIR_DOMAIN_XML_SECURE)
         world.forget_nvram()
         self.before = world.snapshot()
