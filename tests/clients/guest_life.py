@@ -187,7 +187,7 @@ def agent(tap, conn, seen, images):
         code, text = error_of(ask, guest, {"execute": "guest-ping"})
         tap.check(code == libvirt.VIR_ERR_AGENT_UNRESPONSIVE and time.monotonic() - began < 15, "costs a deadline, not the daemon", text)
         tap.check(guest.domain.info()[0] == 1, "which answers all the time")
-    with Case(conn, seen, images, "life-off-2", devices=AGENT) as guest:
+    with Case(conn, seen, images, "off-2", devices=AGENT) as guest:
         guest.wait("agent 1 2")
         guest.domain.shutdownFlags(libvirt.VIR_DOMAIN_SHUTDOWN_GUEST_AGENT)
         tap.check(guest.wait("stopped 0"), "a shutdown through the agent ends the guest", guest.events())
