@@ -7,14 +7,8 @@
 #include <sstream>
 
 namespace cloister {
-namespace {
 
-struct MountLine {
-    std::string type{}, point{}, options{};
-};
-
-/// /proc/mounts writes space, tab, newline and backslash as \ooo.
-std::string unescaped(const std::string& text) {
+std::string unescaped_mount_point(const std::string& text) {
     std::string out;
     for (std::size_t i = 0; i < text.size(); ++i)
         if (text[i] == '\\' && i + 3 < text.size() && text[i + 1] >= '0' && text[i + 1] <= '3') {
@@ -26,6 +20,12 @@ std::string unescaped(const std::string& text) {
     return out;
 }
 
+namespace {
+
+struct MountLine {
+    std::string type{}, point{}, options{};
+};
+
 std::vector<MountLine> lines_of(std::string_view mounts) {
     std::vector<MountLine> out;
     std::istringstream lines{std::string(mounts)};
@@ -34,7 +34,7 @@ std::vector<MountLine> lines_of(std::string_view mounts) {
         std::string source;
         MountLine one;
         if (words >> source >> one.point >> one.type >> one.options) {
-            one.point = unescaped(one.point);
+            one.point = unescaped_mount_point(one.point);
             std::erase_if(out, [&](const MountLine& earlier) { return earlier.point == one.point; });
             out.push_back(std::move(one));
         }

@@ -10,6 +10,10 @@
 
 namespace cloister {
 
+/// A path as the kernel's lists of mounts write it (space, tab, newline and backslash as \ooo), plain.
+/// Source: proc_pid_mountinfo(5).
+std::string unescaped_mount_point(const std::string& text);
+
 /// What the kernel says, as it says it.
 struct CgroupTexts {
     std::string mounts{};                              ///< /proc/self/mounts

@@ -1,5 +1,6 @@
 #include "security/kernel/mounts.hpp"
 
+#include "security/cgroup_layout.hpp"
 #include "security/kernel/run.hpp"
 
 #include <algorithm>
@@ -7,22 +8,6 @@
 #include <unistd.h>
 
 namespace cloister {
-namespace {
-
-/// The kernel writes space, tab, newline and backslash as \ooo.
-std::string unescaped(const std::string& text) {
-    std::string out;
-    for (std::size_t i = 0; i < text.size(); ++i)
-        if (text[i] == '\\' && i + 3 < text.size() && text[i + 1] >= '0' && text[i + 1] <= '3') {
-            out +=
-                static_cast<char>((text[i + 1] - '0') * 64 + (text[i + 2] - '0') * 8 + (text[i + 3] - '0'));
-            i += 3;
-        } else
-            out += text[i];
-    return out;
-}
-
-} // namespace
 
 Result<std::vector<Mount>> mounts(const std::string& process) {
     const auto text = read_file("/proc/" + process + "/mountinfo");
@@ -41,7 +26,7 @@ Result<std::vector<Mount>> mounts(const std::string& process) {
             mount.slave |= word.starts_with("master:");
         }
         words >> mount.type >> mount.source >> mount.options;
-        mount.point = unescaped(mount.point);
+        mount.point = unescaped_mount_point(mount.point);
         out.push_back(std::move(mount));
     }
     return out;
