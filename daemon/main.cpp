@@ -1,5 +1,6 @@
 /// cloisterd: reads its settings, starts the driver, serves its sockets, and ends without disturbing a guest.
 #include "conf/base/tr.hpp"
+#include "daemon/dbus/bus.hpp"
 #include "daemon/log_output.hpp"
 #include "daemon/options.hpp"
 #include "daemon/service/service.hpp"
@@ -19,6 +20,7 @@
 #include <csignal>
 #include <cstdio>
 #include <libintl.h>
+#include <memory>
 #include <sys/prctl.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
@@ -27,9 +29,16 @@
 namespace cloister {
 namespace {
 
+/// A private daemon stays away from the host's bus unless it is told which one is its own.
+std::string bus_address(const DaemonConf& conf) {
+    if (!conf.dbus_address.empty()) return conf.dbus_address;
+    return conf.state_root.empty() ? dbus::system_address() : std::string();
+}
+
 /// What the daemon is made of, in the order in which it is built; taken apart in the opposite order.
 struct Daemon {
     boost::asio::io_context reactor{1};
+    std::shared_ptr<dbus::Bus> bus; ///< there before whoever asks something on it
     Driver driver;
     Service service;
     boost::asio::signal_set ends{reactor, SIGTERM, SIGINT}, reloads{reactor, SIGHUP},
@@ -41,10 +50,12 @@ struct Daemon {
     bool ending = false;
 
     Daemon(DriverSetup setup, std::optional<std::chrono::seconds> idle_limit)
-        : driver(reactor.get_executor(), std::move(setup)),
+        : bus(std::make_shared<dbus::Bus>(reactor.get_executor(), bus_address(setup.daemon))),
+          driver(reactor.get_executor(), std::move(setup)),
           service(reactor.get_executor(), driver, idle_limit, [this] { end(); }) {}
 
     Task<void> begin() {
+        bus->start();
         if (const auto started = co_await driver.start(); !started) {
             log(LogLevel::error, full_text(started.error()));
             exit_code = 1;
@@ -63,7 +74,10 @@ struct Daemon {
         (void)::sd_notify(0, "STOPPING=1");
         boost::asio::co_spawn(
             reactor, [this]() -> Task<void> { co_await service.shut_down(); },
-            [this](std::exception_ptr) { reactor.stop(); });
+            [this](std::exception_ptr) {
+                bus->close();
+                reactor.stop();
+            });
     }
 
     void watch_signals() {

@@ -33,6 +33,9 @@ struct DaemonConf {
     int keepalive_interval = 5;
     unsigned keepalive_count = 5;
     unsigned ovs_timeout = 5;
+    std::string dbus_address{}; ///< of the message bus; empty: the system bus, and none for a private daemon
+    std::string dbus_org_libvirt = "auto"; ///< auto | yes | no: whether to serve the name org.libvirt
+    bool dbus_org_cloister = true;         ///< whether to serve the name org.cloister1
     std::string
         state_root{}; ///< every folder of the driver moves below it (tests, demo); empty: the system's
     std::vector<std::string> allowed_paths{}, allowed_emulators{};

@@ -64,6 +64,19 @@ constexpr std::array table{
                                 "Seconds between pings of a silent client; -1: none."),
     key<&C::keepalive_count>("keepalive_count", any, "Pings without an answer before a client is dropped."),
     key<&C::ovs_timeout>("ovs_timeout", any, "Seconds to wait for Open vSwitch.", later),
+    key<&C::dbus_address>("dbus_address", any,
+                          "The message bus where polkit and systemd-machined are asked and where our own "
+                          "services are, in D-Bus's notation (\"unix:path=/run/dbus/system_bus_socket\"). "
+                          "Empty: the system bus; a daemon with a state_root then uses none."),
+    key<&C::dbus_org_libvirt>(
+        "dbus_org_libvirt", {.choices = "auto yes no"},
+        "Whether to serve the name org.libvirt, which desktop tools call, instead of libvirt-dbus. \"auto\": "
+        "when nobody has it at our start. \"yes\": also later, as soon as its owner gives it up. It is never "
+        "taken from anybody; the log says who has it.",
+        later),
+    key<&C::dbus_org_cloister>("dbus_org_cloister", any,
+                               "Whether to serve the name org.cloister1: explanations, confinement, denials.",
+                               later),
     key<&C::state_root>("state_root", {.form = Form::path_or_none},
                         "Every folder of the driver moves below this one (private daemons)."),
     key<&C::allowed_paths>("allowed_paths", path, "What clients other than root may name in a definition.",

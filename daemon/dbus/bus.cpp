@@ -125,7 +125,7 @@ struct Bus::State : std::enable_shared_from_this<Bus::State> {
 
     // ---- the connection ----
     void connect() {
-        if (closed || bus) return;
+        if (closed || bus || address.empty()) return;
         if (const int failed = open(); failed < 0) {
             log(LogLevel::info,
                 "cannot connect to the message bus: " + std::generic_category().message(-failed));

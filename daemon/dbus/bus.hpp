@@ -34,7 +34,7 @@ public:
     /// Owns what was asked for: ends it when destroyed. May outlive the bus.
     using Token = std::shared_ptr<void>;
 
-    /// `address` in the bus's own notation ("unix:path=/run/…").
+    /// `address` in the bus's own notation ("unix:path=/run/…"); empty: there will never be a bus.
     Bus(boost::asio::any_io_executor on, std::string address);
     ~Bus();
     Bus(const Bus&) = delete;
