@@ -20,8 +20,7 @@ bool takes_domain(const Verb& verb) {
 /// One function serves bash and, through bashcompinit, zsh.
 std::string for_bash(bool zsh) {
     std::string verbs, cases;
-    for (const auto family :
-         {host_verbs(), domain_verbs(), define_verbs(), device_verbs(), monitor_verbs(), own_verbs()})
+    for (const auto family : families())
         for (const auto& verb : family) {
             verbs += (verbs.empty() ? "" : " ") + std::string(verb.name);
             auto words = words_of(verb);
@@ -44,8 +43,7 @@ std::string for_bash(bool zsh) {
 }
 std::string for_fish() {
     std::string out = "complete -c cloister -f\n";
-    for (const auto family :
-         {host_verbs(), domain_verbs(), define_verbs(), device_verbs(), monitor_verbs(), own_verbs()})
+    for (const auto family : families())
         for (const auto& verb : family) {
             const auto name = std::string(verb.name);
             out += "complete -c cloister -n __fish_use_subcommand -a " + name + " -d '" +

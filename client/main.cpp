@@ -83,8 +83,7 @@ int main(int argc, char** argv) {
     app.add_option("--format", format, translated("text or json"))->check(CLI::IsMember({"text", "json"}));
 
     std::map<std::string, Slots> slots;
-    for (const auto family :
-         {host_verbs(), domain_verbs(), define_verbs(), device_verbs(), monitor_verbs(), own_verbs()})
+    for (const auto family : families())
         for (const auto& verb : family) {
             const std::string name(verb.name);
             declare(*app.add_subcommand(name, translated(std::string(verb.help).c_str())), verb, slots[name]);

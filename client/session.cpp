@@ -23,6 +23,11 @@ std::optional<std::string> Given::maybe(std::string_view name) const {
     return found->second;
 }
 
+std::array<std::span<const Verb>, 7> families() {
+    return {host_verbs(),    domain_verbs(), define_verbs(), device_verbs(),
+            monitor_verbs(), own_verbs(),    guests_verbs()};
+}
+
 Result<Connection*> Session::connection() {
     if (!connection_)
         connection_ = std::make_unique<Connection>(TRY(Connection::open(socket_, uri_, read_only_)));

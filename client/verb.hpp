@@ -6,6 +6,7 @@
 #include "client/connection.hpp"
 #include "conf/call/common.hpp"
 
+#include <array>
 #include <map>
 #include <memory>
 #include <optional>
@@ -72,6 +73,9 @@ std::span<const Verb> define_verbs();
 std::span<const Verb> device_verbs();
 std::span<const Verb> monitor_verbs();
 std::span<const Verb> own_verbs();
+std::span<const Verb> guests_verbs();
+/// All of them.
+std::array<std::span<const Verb>, 7> families();
 
 /// VIR_DOMAIN_AFFECT_*: --live 1, --config 2, --current 0. Errors: invalid_arg when they exclude each other.
 Result<std::uint32_t> affected(const Given& given);

@@ -43,7 +43,7 @@ struct Daemon {
     Service service;
     boost::asio::signal_set ends{reactor, SIGTERM, SIGINT}, reloads{reactor, SIGHUP},
         children{reactor, SIGCHLD};
-    boost::asio::steady_timer sweep{reactor};
+    boost::asio::steady_timer sweep{reactor}, alive{reactor};
     pid_t seen_dead = 0; ///< at the last sweep
     bool sweeping = false;
     int exit_code = 0;
@@ -65,6 +65,8 @@ struct Daemon {
         if (ending) co_return;
         service.serve();
         (void)::sd_notify(0, "READY=1"); // without systemd there is nobody to tell
+        std::uint64_t watchdog = 0;      // microseconds
+        if (::sd_watchdog_enabled(0, &watchdog) > 0) say_alive(std::chrono::microseconds(watchdog / 3));
         log(LogLevel::info, "ready");
     }
 
@@ -78,6 +80,16 @@ struct Daemon {
                 bus->close();
                 reactor.stop();
             });
+    }
+
+    /// From the reactor: one that hangs does not say it, and systemd starts another daemon. Guests run on.
+    void say_alive(std::chrono::microseconds every) {
+        alive.expires_after(every);
+        alive.async_wait([this, every](boost::system::error_code error) {
+            if (error) return;
+            (void)::sd_notify(0, "WATCHDOG=1");
+            say_alive(every);
+        });
     }
 
     void watch_signals() {

@@ -29,6 +29,7 @@
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
+#include <sys/sysmacros.h>
 #include <unistd.h>
 
 namespace {
@@ -224,11 +225,12 @@ void enter_landlock_domain(const Script& script) {
 }
 
 /// The kernel shows a domain to nobody, so it is tried: what it forbids must be refused, and by it. Landlock
-/// speaks before the device list does (EPERM), and a tmpfs or devtmpfs has nothing else against root.
+/// speaks before SELinux and the device list (EPERM) do, and a tmpfs or devtmpfs has nothing else against
+/// root. A node with a real number: Linux 6.1 lets a domain make 0:0, which is a whiteout.
 void try_landlock_domain(const Script& script) {
     if ((script.landlock_fs & LANDLOCK_ACCESS_FS_MAKE_CHAR) != 0) {
         const char* const node = "/dev/.cloister-domain";
-        const bool made = ::mknod(node, S_IFCHR | 0600, 0) == 0;
+        const bool made = ::mknod(node, S_IFCHR | 0600, makedev(1, 3)) == 0;
         const bool refused = !made && (errno == EACCES || errno == EROFS);
         if (made) ::unlink(node);
         must(refused, Layer::landlock, "prove the Landlock domain");

@@ -1,0 +1,157 @@
+#!/usr/bin/env python3
+"""Runs the cases in the test host and prints one TAP stream. usage: suite.py BUILD [CASE...]
+
+The build is installed by `meson install` into a folder, that folder into a machine booted from the image, and the
+machine's state is kept (snapshot) as long as neither changes. Each case then continues from there in a machine of its own.
+A case says in its first lines what it needs:
+    # testhost: apparmor        boots with AppArmor instead of SELinux (and installs first)
+    # testhost: cold            boots, instead of continuing from the snapshot
+    # testhost: limit 300       seconds (default 240)
+    # testhost: from MODULE     its other half runs here, next to the machine: MODULE.py's meanwhile(machine) and checks
+What each leaves is in BUILD/testhost/CASE: output, journal.txt, dmesg.txt, console.log, and what it wrote to /results."""
+import concurrent.futures
+import hashlib
+import importlib
+import os
+import pathlib
+import re
+import shutil
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+
+HERE = pathlib.Path(__file__).resolve().parent
+sys.path.insert(0, str(HERE))
+import vm  # noqa: E402
+
+build = pathlib.Path(sys.argv[1]).resolve()
+chosen = sys.argv[2:]
+image = vm.Image(os.environ.get("CLOISTER_TESTHOST", "/var/tmp/cloister-testhost"))
+kept = build / "testhost"
+speech = threading.Lock()
+count = failed = 0
+began = time.monotonic()
+
+
+def say(line):
+    with speech:
+        print(line, flush=True)
+
+
+def result(ok, text):
+    global count, failed
+    with speech:
+        count += 1
+        failed += not ok
+        print(f"{'ok' if ok else 'not ok'} {count} - {text}", flush=True)
+
+
+def timed(what, action):
+    start = time.monotonic()
+    value = action()
+    say(f"# {what}: {time.monotonic() - start:.1f} s")
+    return value
+
+
+def digest(folder):
+    """Of all names, modes and contents below a folder."""
+    found = hashlib.sha256()
+    for path in sorted(folder.rglob("*")):
+        found.update(f"{path.relative_to(folder)} {path.lstat().st_mode:o}\n".encode())
+        if path.is_symlink():
+            found.update(os.readlink(path).encode())
+        elif path.is_file():
+            found.update(path.read_bytes())
+    return found.hexdigest()[:24]
+
+
+def payload():
+    """What the machine sees as /payload. The guest's kernel and the test programs are made once per build."""
+    folder = kept / "payload"
+    shutil.rmtree(folder / "tree", ignore_errors=True)
+    folder.mkdir(parents=True, exist_ok=True)
+    subprocess.run(["meson", "install", "-C", str(build), "--no-rebuild", "--quiet", "--strip", "--destdir", str(folder / "tree")],
+                   check=True, stdout=subprocess.DEVNULL)
+    shutil.copytree(HERE / "cases", folder / "cases", dirs_exist_ok=True, ignore=shutil.ignore_patterns("__pycache__"))
+    for name in ("install.sh",):
+        shutil.copy(HERE / name, folder / name)
+    guest = folder / "guest"
+    if not guest.exists():
+        guest.mkdir()
+        subprocess.run(["sh", "-ec", f'. {HERE.parent}/guest/make.sh; guest_initramfs {guest}/initramfs.gz; cp "$(guest_kernel)" {guest}/vmlinuz'],
+                       check=True)
+    return folder
+
+
+def needs(script):
+    found = {"limit": "240"}
+    for line in script.read_text().splitlines()[:12]:
+        if match := re.match(r"# testhost: (\w+) ?(.*)", line):
+            found[match[1]] = match[2]
+    return found
+
+
+def run(script, folder):
+    wants = needs(script)
+    name = script.stem
+    results = kept / name
+    shutil.rmtree(results, ignore_errors=True)
+    cold = "cold" in wants or "apparmor" in wants
+    command = f"cd cases && python3 {script.name}"
+    if cold:
+        command = f"sh install.sh tree >&2 && {command}"
+    other = importlib.import_module(wants["from"]) if "from" in wants else None
+    try:
+        outcome = image.run(folder, command, results, cold=cold, security=vm.APPARMOR if "apparmor" in wants else vm.SELINUX,
+                            limit=int(wants["limit"]), forward=other.forward() if other else None,
+                            meanwhile=other.meanwhile if other else None)
+    except vm.Failed as failure:
+        result(False, f"{name}: the machine failed")
+        say("\n".join("# " + line for line in str(failure).splitlines()[-60:]))
+        return
+    (results / "output").write_text(outcome.output)
+    planned = seen = 0
+    for line in outcome.output.splitlines():
+        if match := re.match(r"(ok|not ok) \d+ - (.*)", line):
+            seen += 1
+            result(match[1] == "ok", f"{name}: {match[2]}")
+        elif match := re.match(r"1\.\.(\d+)$", line):
+            planned = int(match[1])
+        else:
+            say(line if line.startswith("#") else f"# {line}")
+    if other:
+        for ok, text in other.checks():
+            result(ok, f"{name}: {text}")
+    if outcome.status is None:
+        result(False, f"{name}: not over after {wants['limit']} s")
+    elif seen == 0 or planned != seen:
+        result(False, f"{name}: {seen} of {planned} checks were made (status {outcome.status})")
+    say(f"# {name}: {outcome.seconds:.1f} s")
+
+
+subprocess.run([str(HERE / "build-image"), str(build / "data/selinux/cloister.pp"), str(image.folder)], check=True)
+say(f"# image: {time.monotonic() - began:.1f} s")
+try:
+    folder = timed("install into a folder", payload)
+    key = digest(folder / "tree") + digest(HERE / "guest") + (image.folder / "image.key").read_text() + (HERE / "install.sh").read_text()
+    recorded = image.folder / "snapshot.key"
+    if not image.has_snapshot() or not recorded.exists() or recorded.read_text() != key:
+        timed("boot, install, keep the state", lambda: image.snapshot(folder, "sh install.sh tree"))
+        recorded.write_text(key)
+except vm.Failed as failure:
+    result(False, "the build is installed into the booted machine")
+    print("\n".join("# " + line for line in str(failure).splitlines()[-80:]), flush=True)
+    print(f"1..{count}")
+    sys.exit(1)
+result(True, "the build is installed into the booted machine")
+scripts = [s for s in sorted((HERE / "cases").glob("*.py")) if s.stem != "in_host" and (not chosen or s.stem in chosen)]
+# The long ones first; two at a time, as there are two processors.
+scripts.sort(key=lambda s: -int(needs(s)["limit"]))
+with concurrent.futures.ThreadPoolExecutor(2) as pool:
+    for done in [pool.submit(run, script, folder) for script in scripts]:
+        done.result()
+print(f"1..{count}", flush=True)
+say(f"# all: {time.monotonic() - began:.1f} s")
+sys.exit(1 if failed else 0)
