@@ -114,7 +114,7 @@ Task<Result<>> rename(Driver& driver, std::shared_ptr<Guest> guest, std::string 
         co_return fail(Code::xml, tr("name {0} cannot contain '/'", name));
     CO_CHECK(store::check_name(name));
     CO_TRY(alone, co_await driver.parts().definitions.turn("virDomainRename"));
-    if (name == guest->name) co_return fail(Code::invalid_arg, tr("Can't rename domain to itself"));
+    if (name == guest->name) co_return fail(Code::operation_invalid, tr("Can't rename domain to itself"));
     if (driver.registry().by_name(name))
         co_return fail(Code::operation_invalid, tr("domain with name '{0}' already exists", name));
     auto next = *guest->definition;

@@ -229,23 +229,35 @@ struct MonitorEvent {
     std::optional<std::string> details{}; ///< JSON text of "data"
     bool operator==(const MonitorEvent&) const = default;
 };
+/// The confinement refused a guest's QEMU something, and QEMU ended over it. Only on the message bus: the
+/// wire has no such event.
+struct Denied {
+    static constexpr int number = -2;
+    DomainRef domain{};
+    std::string layer{}; ///< "cgroup", "seccomp" …; "none": no layer of ours is known to have refused it
+    std::string what{};  ///< the path or the system call; empty: not known
+    std::string why{};   ///< a sentence
+    bool operator==(const Denied&) const = default;
+};
 } // namespace event
 
-using Event = std::variant<
-    event::Lifecycle, event::Reboot, event::RtcChange, event::Watchdog, event::IoError, event::Graphics,
-    event::IoErrorReason, event::ControlError, event::BlockJob, event::DiskChange, event::TrayChange,
-    event::PmWakeup, event::PmSuspend, event::BalloonChange, event::PmSuspendDisk, event::DeviceRemoved,
-    event::BlockJob2, event::Tunable, event::AgentLifecycle, event::DeviceAdded, event::MigrationIteration,
-    event::JobCompleted, event::DeviceRemovalFailed, event::MetadataChange, event::BlockThreshold,
-    event::MemoryFailure, event::MemoryDeviceSizeChange, event::NicMacChange, event::MonitorEvent>;
+using Event =
+    std::variant<event::Lifecycle, event::Reboot, event::RtcChange, event::Watchdog, event::IoError,
+                 event::Graphics, event::IoErrorReason, event::ControlError, event::BlockJob,
+                 event::DiskChange, event::TrayChange, event::PmWakeup, event::PmSuspend,
+                 event::BalloonChange, event::PmSuspendDisk, event::DeviceRemoved, event::BlockJob2,
+                 event::Tunable, event::AgentLifecycle, event::DeviceAdded, event::MigrationIteration,
+                 event::JobCompleted, event::DeviceRemovalFailed, event::MetadataChange,
+                 event::BlockThreshold, event::MemoryFailure, event::MemoryDeviceSizeChange,
+                 event::NicMacChange, event::MonitorEvent, event::Denied>;
 
-/// virDomainEventID of the event; -1 for a monitor event.
+/// virDomainEventID of the event; -1 for a monitor event, -2 for a denial.
 int number_of(const Event& what);
 const DomainRef& domain_of(const Event& what);
 
 /// Which events a subscriber gets.
 struct EventFilter {
-    int number = 0;                             ///< virDomainEventID; -1: monitor events
+    int number = 0;                             ///< virDomainEventID; -1: monitor events; -2: denials
     std::optional<Uuid> domain{};               ///< absent: every domain
     std::optional<std::string> monitor_event{}; ///< of monitor events: only this name; absent: all
     bool is_regex = false, ignore_case = false; ///< how `monitor_event` is meant

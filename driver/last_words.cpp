@@ -13,6 +13,7 @@
 #include "driver/store/files.hpp"
 #include "security/denial.hpp"
 #include "security/kernel/autopsy.hpp"
+#include "security/report.hpp"
 
 #include <algorithm>
 
@@ -47,6 +48,17 @@ Reason reason(const Question& question) {
         (void)store::append_file(question.log, // a full disk: the client and the messages still have it
                                  log_line(now, "denied: " + denial.sentence));
     return out;
+}
+
+/// The domain's messages hold what was refused, whoever listens hears of it.
+void tell(Driver& driver, Guest& guest, const std::vector<Denial>& denials) {
+    guest.denials.clear();
+    for (const auto& denial : denials) {
+        guest.denials.push_back(denial.sentence);
+        const auto layer = denial.layer == Layer::none ? "none" : layer_name(denial.layer);
+        driver.events().emit(event::Denied{
+            .domain = guest.ref(), .layer = std::string(layer), .what = denial.what, .why = denial.sentence});
+    }
 }
 
 Question question_about(Driver& driver, const Guest& guest) {
@@ -84,11 +96,10 @@ Task<Error> died_early(Driver* driver, std::shared_ptr<Guest> guest, Error error
     const auto why = co_await offload(driver->workers(), std::move(ask));
     auto words = why.words;
     Error out{.code = Code::internal};
-    guest->denials.clear();
+    tell(*driver, *guest, why.denials);
     for (const auto& denial : why.denials) {
         if (out.layer == Layer::none) out.layer = denial.layer;
         words += (words.empty() ? "" : "\n") + denial.sentence;
-        guest->denials.push_back(denial.sentence);
     }
     const auto& how = guest->running->process->ended;
     if (words.empty() && how && how->known) words = tr("QEMU exited with status {0}", how->code);
@@ -103,11 +114,8 @@ Task<void> note_death(Driver* driver, std::shared_ptr<Guest> guest) {
     if (asked_for || !how || !how->known || (how->signal == 0 && how->code == 0)) co_return;
     auto ask = [question = question_about(*driver, *guest)] { return reason(question); };
     const auto why = co_await offload(driver->workers(), std::move(ask));
-    guest->denials.clear();
-    for (const auto& denial : why.denials) {
-        log(LogLevel::warning, guest->name + ": " + denial.sentence);
-        guest->denials.push_back(denial.sentence);
-    }
+    tell(*driver, *guest, why.denials);
+    for (const auto& denial : why.denials) log(LogLevel::warning, guest->name + ": " + denial.sentence);
 }
 
 } // namespace cloister

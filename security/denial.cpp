@@ -205,7 +205,11 @@ Denial killed_by_filter(const DeathFacts& facts) {
 
 std::vector<Denial> denials(const DeathFacts& facts) {
     std::vector<Denial> out;
-    if (facts.known && facts.signal == SIGSYS) return {killed_by_filter(facts)};
+    if (facts.known && facts.signal == SIGSYS) {
+        out.push_back(killed_by_filter(facts));
+        out.back().what = facts.syscall.value_or("");
+        return out;
+    }
     if (facts.known && facts.signal != 0)
         out.push_back({Layer::none, tr("signal {0} ended QEMU", facts.signal)});
     if (facts.known && facts.signal == 0 && facts.code == 0) return out;
@@ -213,6 +217,7 @@ std::vector<Denial> denials(const DeathFacts& facts) {
     for (const auto& path : facts.paths) {
         auto denial = path.guest ? replayed(facts, path) : supposed(facts, path);
         if (!denial) continue;
+        denial->what = path.path;
         if (!path.guest || (path.said != 0 && agrees(path))) {
             out.push_back(std::move(*denial));
         } else if (path.said == 0 && !facts.named) {

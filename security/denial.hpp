@@ -41,6 +41,7 @@ struct DeathFacts {
 struct Denial {
     Layer layer = Layer::none; ///< none: no layer of ours
     std::string sentence{};    ///< translated, no full stop; says so when it is a guess
+    std::string what{};        ///< the path or the system call; empty: not known
     bool operator==(const Denial&) const = default;
 };
 /// Empty: nothing of the confinement can be seen in it. A guess stands last, and only where nothing is sure.

@@ -184,6 +184,8 @@ Message form(const event::MonitorEvent& e, Callback callback) {
                                                    text(e.details)},
                    call::qemu_program);
 }
+/// Clients of the wire are told by the domain's messages.
+Message form(const event::Denied&, Callback) { return std::nullopt; }
 
 } // namespace
 

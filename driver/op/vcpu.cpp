@@ -109,6 +109,10 @@ Task<Result<>> pin(Call call, call::DomainHandle handle, std::optional<std::uint
         }
         guest->live = with_pin(*guest->live, vcpu, cpus);
         co_await status_saved(call.driver, guest);
+        const auto what =
+            vcpu ? "cputune.vcpupin" + std::to_string(*vcpu) : std::string("cputune.emulatorpin");
+        const event::Tunable told{.domain = guest->ref(), .params = {{what, printed(CpuSet{cpus})}}};
+        call.driver->events().emit(told);
     }
     if (where.config)
         CO_CHECK(co_await store_definition(*call.driver, guest, with_pin(*guest->definition, vcpu, cpus)));

@@ -73,9 +73,10 @@ TEST(ADenial, OfAFileNamesItsOwnerAndMode) {
     write_all(path, std::string(65536, 's'));
     ::chmod(path.c_str(), 0600);
     const auto found = told(world, opening(world, path), world.environment());
-    EXPECT_EQ(found[0],
-              (Denial{Layer::dac, path + ": user 64901 may not read it (DAC: it belongs to 0:0, mode "
-                                         "0600); it was named by qemu:arg 2"}));
+    EXPECT_EQ(found[0], (Denial{Layer::dac,
+                                path + ": user 64901 may not read it (DAC: it belongs to 0:0, mode "
+                                       "0600); it was named by qemu:arg 2",
+                                path}));
 }
 
 TEST(ADenial, OfAFolderOnTheWayNamesThatFolder) {
@@ -87,10 +88,11 @@ TEST(ADenial, OfAFolderOnTheWayNamesThatFolder) {
     ::chmod((folder + "/open/a.img").c_str(), 0666);
     const auto path = folder + "/open/a.img";
     const auto found = told(world, opening(world, path), world.environment());
-    EXPECT_EQ(found[0],
-              (Denial{Layer::dac, path + ": user 64901 may not search the folder '" + folder +
-                                      "' on the way (DAC: it belongs to 0:0, mode 0700); it was named "
-                                      "by qemu:arg 2"}));
+    EXPECT_EQ(found[0], (Denial{Layer::dac,
+                                path + ": user 64901 may not search the folder '" + folder +
+                                    "' on the way (DAC: it belongs to 0:0, mode 0700); it was named "
+                                    "by qemu:arg 2",
+                                path}));
 }
 
 TEST(ADenial, OfAProgramNamesTheFilterTheCallAndTheWordThatForbidsIt) {
@@ -124,19 +126,21 @@ TEST(ADenial, OfWritingWhereNobodyMayBlamesNoLayer) {
     ASSERT_EQ(::mount(nullptr, folder.c_str(), nullptr, MS_REMOUNT | MS_RDONLY, nullptr), 0);
     const auto plan = opening(world, path + ",auto-read-only=off"); // or QEMU would do with reading
     const auto found = told(world, plan, world.environment());
-    EXPECT_EQ(found[0],
-              (Denial{Layer::none, path + ": its file system is mounted read-only on the host, so no "
-                                          "layer of the confinement refused writing; it was named by "
-                                          "qemu:arg 2"}));
+    EXPECT_EQ(found[0], (Denial{Layer::none,
+                                path + ": its file system is mounted read-only on the host, so no "
+                                       "layer of the confinement refused writing; it was named by "
+                                       "qemu:arg 2",
+                                path}));
     ::umount2(folder.c_str(), MNT_DETACH);
 }
 
 TEST(ADenial, OfWhatIsNowhereBlamesNoLayer) {
     const World world;
     const auto found = told(world, opening(world, "/no/such/disk.img"), world.environment());
-    EXPECT_EQ(found[0],
-              (Denial{Layer::none, "/no/such/disk.img: does not exist on the host either, so no layer "
-                                   "of the confinement refused it; it was named by qemu:arg 2"}));
+    EXPECT_EQ(found[0], (Denial{Layer::none,
+                                "/no/such/disk.img: does not exist on the host either, so no layer "
+                                "of the confinement refused it; it was named by qemu:arg 2",
+                                "/no/such/disk.img"}));
 }
 
 TEST(AReplay, LooksAndOpensNothing) {
