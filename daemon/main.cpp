@@ -52,7 +52,7 @@ struct Daemon {
     Daemon(DriverSetup setup, std::optional<std::chrono::seconds> idle_limit)
         : bus(std::make_shared<dbus::Bus>(reactor.get_executor(), bus_address(setup.daemon))),
           driver(reactor.get_executor(), std::move(setup)),
-          service(reactor.get_executor(), driver, idle_limit, [this] { end(); }) {}
+          service(reactor.get_executor(), driver, bus, idle_limit, [this] { end(); }) {}
 
     Task<void> begin() {
         bus->start();

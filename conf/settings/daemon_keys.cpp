@@ -72,11 +72,10 @@ constexpr std::array table{
         "dbus_org_libvirt", {.choices = "auto yes no"},
         "Whether to serve the name org.libvirt, which desktop tools call, instead of libvirt-dbus. \"auto\": "
         "when nobody has it at our start. \"yes\": also later, as soon as its owner gives it up. It is never "
-        "taken from anybody; the log says who has it.",
-        later),
-    key<&C::dbus_org_cloister>("dbus_org_cloister", any,
-                               "Whether to serve the name org.cloister1: explanations, confinement, denials.",
-                               later),
+        "taken from anybody; the log says who has it."),
+    key<&C::dbus_org_cloister>(
+        "dbus_org_cloister", any,
+        "Whether to serve the name org.cloister1: explanations, confinement, denials."),
     key<&C::state_root>("state_root", {.form = Form::path_or_none},
                         "Every folder of the driver moves below this one (private daemons)."),
     key<&C::allowed_paths>("allowed_paths", path, "What clients other than root may name in a definition.",

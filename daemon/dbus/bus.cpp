@@ -302,9 +302,20 @@ Result<Message> Bus::method(const std::string& destination, const std::string& p
     return Message(made);
 }
 
+Result<Message> Bus::signal(const std::string& path, const std::string& interface,
+                            const std::string& member) const {
+    if (!up()) return std::unexpected(no_bus());
+    sd_bus_message* made = nullptr;
+    const int done =
+        ::sd_bus_message_new_signal(state_->bus, &made, path.c_str(), interface.c_str(), member.c_str());
+    if (done < 0) return std::unexpected(Error{.message = std::generic_category().message(-done)});
+    return Message(made);
+}
+
 Task<Result<Message>> Bus::call(Message request, std::chrono::milliseconds patience) {
     const auto state = state_; // the bus may go while we wait
-    if (!state->is_up) co_return std::unexpected(no_bus());
+    if (!state->is_up || ::sd_bus_message_get_bus(request.raw()) != state->bus)
+        co_return std::unexpected(no_bus());
     const auto one = std::make_shared<Pending>(state->on);
     one->over.expires_after(patience);
     // The deadline is ours: sd-bus waits for ever.
@@ -328,7 +339,8 @@ Task<Result<Message>> Bus::call(Message request, std::chrono::milliseconds patie
 }
 
 Result<> Bus::send(const Message& message) {
-    if (!up()) return std::unexpected(no_bus());
+    // A reply to a call of a connection that has ended meanwhile would go to a stranger.
+    if (!up() || ::sd_bus_message_get_bus(message.raw()) != state_->bus) return std::unexpected(no_bus());
     if (const int failed = ::sd_bus_send(state_->bus, message.raw(), nullptr); failed < 0) {
         state_->pump_later();
         return std::unexpected(not_sent(-failed));

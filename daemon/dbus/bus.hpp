@@ -53,6 +53,9 @@ public:
     /// A call to be filled. Errors: no_connect without a bus, internal for ill-formed names.
     Result<Message> method(const std::string& destination, const std::string& path,
                            const std::string& interface, const std::string& member) const;
+    /// A signal to be filled. Errors: likewise.
+    Result<Message> signal(const std::string& path, const std::string& interface,
+                           const std::string& member) const;
     /// Sends a call and waits for its reply. Ends early when the awaiting coroutine is cancelled.
     /// Errors: no_connect (no bus, or it ended meanwhile), operation_timeout, operation_aborted (cancelled);
     /// no_server when nobody serves the destination; dbus_service for every other error of the other side,

@@ -7,9 +7,10 @@
 
 namespace cloister {
 
-Service::Service(boost::asio::any_io_executor on, Driver& driver,
+Service::Service(boost::asio::any_io_executor on, Driver& driver, std::shared_ptr<dbus::Bus> bus,
                  std::optional<std::chrono::seconds> idle_limit, std::function<void()> quit)
-    : on_(on), driver_(driver), idle_limit_(idle_limit), quit_(std::move(quit)), idle_(on) {
+    : on_(on), driver_(driver), on_the_bus_(std::move(bus), driver, table_), idle_limit_(idle_limit),
+      quit_(std::move(quit)), idle_(on) {
     const auto& conf = driver.daemon();
     setup_ = {.driver = &driver,
               .events = &driver.events(),
@@ -36,6 +37,7 @@ void Service::own(std::vector<rpc::Listening> sockets) {
 void Service::serve() {
     for (const auto& acceptor : acceptors_)
         acceptor->start([this](Fd client, Caller caller) { connected(std::move(client), caller); });
+    on_the_bus_.serve();
     watch_idleness();
 }
 

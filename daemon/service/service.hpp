@@ -2,6 +2,7 @@
 #pragma once
 
 #include "conf/settings/daemon_conf.hpp"
+#include "daemon/dbus/services.hpp"
 #include "daemon/rpc/listener.hpp"
 #include "daemon/rpc/session.hpp"
 
@@ -15,9 +16,10 @@ namespace cloister {
 
 class Service {
 public:
-    /// `idle_limit`: without clients and running guests for so long, `quit` is called; absent: never.
-    Service(boost::asio::any_io_executor on, Driver& driver, std::optional<std::chrono::seconds> idle_limit,
-            std::function<void()> quit);
+    /// `bus`: where the services for desktop tools are, when there is one. `idle_limit`: without clients and
+    /// running guests for so long, `quit` is called; absent: never.
+    Service(boost::asio::any_io_executor on, Driver& driver, std::shared_ptr<dbus::Bus> bus,
+            std::optional<std::chrono::seconds> idle_limit, std::function<void()> quit);
     ~Service();
     Service(const Service&) = delete;
     Service& operator=(const Service&) = delete;
@@ -38,6 +40,7 @@ private:
     Driver& driver_;
     rpc::Table table_{};
     rpc::SessionSetup setup_{};
+    dbus::Services on_the_bus_;
     std::vector<std::shared_ptr<rpc::Acceptor>> acceptors_{};
     std::map<std::uint64_t, std::shared_ptr<rpc::Session>> sessions_{};
     std::uint64_t last_session_ = 0;

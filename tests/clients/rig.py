@@ -137,7 +137,7 @@ class Rig:
         self.stock = f"qemu+unix:///system?socket={self.root}/sock/libvirt-sock"
 
     def _start_ours(self):
-        (self.root / "ours").mkdir(mode=0o755)
+        (self.root / "ours").mkdir(mode=0o755, exist_ok=True)
         (self.root / "ours-qemu.conf").write_text(self.qemu_conf)
         (self.root / "ours-daemon.conf").write_text(self.daemon_conf)
         self.daemon = self._spawn("cloisterd", [

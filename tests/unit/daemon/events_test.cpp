@@ -23,6 +23,10 @@ TEST(Events, HaveAMessageOfTheirOwnForEveryCallback) {
     std::set<std::pair<std::uint32_t, std::int32_t>> seen;
     for (const auto& event : every) {
         const auto message = event_message(event, 7);
+        if (std::holds_alternative<cloister::event::Denied>(event)) { // the wire has no such event
+            EXPECT_FALSE(message);
+            continue;
+        }
         ASSERT_TRUE(message) << number_of(event);
         EXPECT_TRUE(seen.emplace(message->program, message->procedure).second);
         const auto* known = call::find_procedure(message->program, message->procedure);
