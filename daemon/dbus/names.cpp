@@ -98,8 +98,8 @@ Names::Names(std::shared_ptr<Bus> bus, std::vector<WantedName> wanted)
         if (const auto name = first_text(signal); ours(name))
             log(LogLevel::debug, "acquired the D-Bus name " + name);
     });
-    lost_ = bus_->watch(from_the_bus + "member='NameLost'", [ours](const Message& signal) {
-        if (const auto name = first_text(signal); ours(name))
+    lost_ = bus_->watch(from_the_bus + "member='NameLost'", [this, ours](const Message& signal) {
+        if (const auto name = first_text(signal); ready_ && ours(name))
             log(LogLevel::warning, "the D-Bus name " + name + " was lost");
     });
     living_ = bus_->move_in({.up = [this] { request(); }});
@@ -108,6 +108,17 @@ Names::Names(std::shared_ptr<Bus> bus, std::vector<WantedName> wanted)
 void Names::ready() {
     ready_ = true;
     request();
+}
+
+void Names::release() {
+    ready_ = false;
+    for (const auto& one : wanted_) {
+        const auto request = bus_->method(us, path, us, "ReleaseName");
+        if (!request) return; // without a bus there is nothing to give up
+        Writer(*request).text('s', one.name);
+        (void)bus_->send(
+            *request); // likewise; of a name that is not ours the bus says so, and nobody listens
+    }
 }
 
 void Names::request() {

@@ -27,6 +27,8 @@ public:
     Names(std::shared_ptr<Bus> bus, std::vector<WantedName> wanted);
     /// The objects behind the names are there.
     void ready();
+    /// Gives them up: who calls from now on starts another daemon, or waits for the next one.
+    void release();
     Names(const Names&) = delete;
     Names& operator=(const Names&) = delete;
 

@@ -116,6 +116,7 @@ bool Objects::called(Message call) {
         refuse(*front_.bus, call, limits_exceeded, tr("too many calls are in progress"));
         return true;
     }
+    front_.used();
     boost::asio::co_spawn(front_.bus->executor(), answer(std::move(call), std::move(target)),
                           boost::asio::detached);
     return true;

@@ -10,6 +10,7 @@
 #include "driver/driver.hpp"
 #include "security/kernel/fd.hpp"
 
+#include <functional>
 #include <memory>
 #include <optional>
 #include <string>
@@ -22,6 +23,7 @@ struct Front {
     std::shared_ptr<Bus> bus{};
     Driver* driver = nullptr;
     const rpc::Table* table = nullptr;
+    std::function<void()> used{}; ///< told of every call
 };
 
 /// What polkit has said about this caller while this request lasts.

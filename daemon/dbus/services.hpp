@@ -4,6 +4,7 @@
 #include "daemon/dbus/names.hpp"
 #include "daemon/dbus/objects.hpp"
 
+#include <functional>
 #include <memory>
 #include <vector>
 
@@ -11,10 +12,12 @@ namespace cloister::dbus {
 
 class Services {
 public:
-    /// `driver` outlives this, this outlives the bus's connection.
-    Services(std::shared_ptr<Bus> bus, Driver& driver, const rpc::Table& table);
+    /// `driver` outlives this, this outlives the bus's connection. `used` is told of every call.
+    Services(std::shared_ptr<Bus> bus, Driver& driver, const rpc::Table& table, std::function<void()> used);
     /// The driver has started: takes the names that the configuration wants.
     void serve();
+    /// The daemon is about to end: gives the names up. Calls in progress are still answered.
+    void leave();
 
 private:
     Front front_;

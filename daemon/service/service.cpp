@@ -9,8 +9,8 @@ namespace cloister {
 
 Service::Service(boost::asio::any_io_executor on, Driver& driver, std::shared_ptr<dbus::Bus> bus,
                  std::optional<std::chrono::seconds> idle_limit, std::function<void()> quit)
-    : on_(on), driver_(driver), on_the_bus_(std::move(bus), driver, table_), idle_limit_(idle_limit),
-      quit_(std::move(quit)), idle_(on) {
+    : on_(on), driver_(driver), on_the_bus_(std::move(bus), driver, table_, [this] { watch_idleness(); }),
+      idle_limit_(idle_limit), quit_(std::move(quit)), idle_(on) {
     const auto& conf = driver.daemon();
     setup_ = {.driver = &driver,
               .events = &driver.events(),
@@ -81,6 +81,7 @@ void Service::watch_idleness() {
 Task<void> Service::shut_down() {
     stopping_ = true;
     idle_.cancel();
+    on_the_bus_.leave();
     for (const auto& acceptor : acceptors_) acceptor->stop();
     co_await driver_.shut_down();
     // The last replies are written within this turn, or the client has stopped reading.

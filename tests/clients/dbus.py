@@ -62,6 +62,45 @@ def whole_life(rig, client):
     tap.check(fails(lambda: client.call(transient, DOMAIN, "GetState", "(u)", 0), "org.libvirt.Error", "Domain not found"), "a transient one leaves nothing")
 
 
+def cockpit(rig, client):
+    """What cockpit-machines 288 calls to show its list and a guest's details, and what it makes of the answers."""
+    get = lambda path, interface, name: client.call(path, PROPERTIES, "Get", "(ss)", interface, name)  # noqa: E731
+    tap.check(get(QEMU, CONNECT, "LibVersion") >= 9000000 and client.call(QEMU, CONNECT, "NodeGetMemoryStats", "(iu)", -1, 0)["total"] > 0,
+              "version and memory of the host")
+    for member in ("ListStoragePools", "ListNetworks", "ListNodeDevices", "ListInterfaces"):
+        tap.check(client.call(QEMU, CONNECT, member, "(u)", 0) == [], f"{member}: an empty page instead of an error")
+    (rig.root / "disks/c.img").write_bytes(bytes(1 << 20))
+    disk = f"<disk type='file' device='disk'><driver name='qemu' type='raw'/><source file='{rig.root}/disks/c.img'/><target dev='vda' bus='virtio'/></disk>"
+    client.call(QEMU, CONNECT, "DomainDefineXML", "(s)", definition("cockpit", disk + "<graphics type='vnc' port='-1' autoport='yes'/>"))
+    domain, = client.call(QEMU, CONNECT, "ListDomains", "(u)", 0)
+    call = lambda member, types="()", *arguments: client.call(domain, DOMAIN, member, types, *arguments)  # noqa: E731
+    client.call(domain, PROPERTIES, "Set", "(ssv)", DOMAIN, "Autostart", V("b", True))
+    known = client.call(domain, PROPERTIES, "GetAll", "(s)", DOMAIN)
+    tap.check((known["Name"], known["Persistent"], known["Autostart"]) == ("cockpit", True, True), "name, persistence and autostart", known)
+    client.call(domain, PROPERTIES, "Set", "(ssv)", DOMAIN, "Autostart", V("b", False))
+    tap.check("<domainCapabilities>" in client.call(QEMU, CONNECT, "GetDomainCapabilities", "(ssssu)", "", "x86_64", "pc-i440fx-7.2", "", 0), "its machine's capabilities")
+    call("SetMemory", "(tu)", 32768, 2)
+    xml = call("GetXMLDesc", "(u)", 1 | 2)
+    client.call(QEMU, CONNECT, "DomainDefineXML", "(s)", xml.replace("<vcpu placement='static'>2", "<vcpu placement='static'>1"))
+    tap.check("static'>1<" in call("GetXMLDesc", "(u)", 2) and "32768</currentMemory>" in xml, "memory and processors are changed in its definition")
+    call("Rename", "(su)", "cockpit2", 0)
+    call("Create", "(u)", 0)
+    tap.check(call("GetState", "(u)", 0)[0] == 1 and "port='59" in call("GetXMLDesc", "(u)", 1), "it runs, and its screen can be found")
+    figures = call("GetStats", "(uu)", 1 | 8 | 4 | 32, 0)
+    tap.check({"balloon.rss", "vcpu.0.time", "vcpu.current", "vcpu.maximum", "state.state", "block.0.name", "block.0.physical", "block.0.capacity",
+               "block.0.allocation"} <= set(figures), "the figures of its graphs", sorted(figures))
+    for source in (0, 1, 2):
+        try:
+            tap.check(isinstance(call("InterfaceAddresses", "(uu)", source, 0), list), f"addresses from source {source}")
+        except Failed as error:
+            tap.check(error.name == "org.libvirt.Error", f"addresses from source {source} are refused in so many words", error)
+    tap.check(call("ListDomainSnapshots", "(u)", 0) == [], "it has no snapshots")
+    for member, types, *arguments in (["InjectNMI", "(u)", 0], ["SendKey", "(uuauu)", 0, 0, [29, 56, 111], 0], ["Suspend", "()"], ["Resume", "()"], ["Reboot", "(u)", 0],
+                                      ["Shutdown", "(u)", 0], ["Reset", "(u)", 0], ["Destroy", "(u)", 0], ["Undefine", "(u)", 1 | 2 | 4 | 16]):
+        call(member, types, *arguments)
+    tap.check(client.call(QEMU, CONNECT, "ListDomains", "(u)", 0) == [], "every button works, the last one deletes it")
+
+
 def ill_formed(client):
     domain = client.call(QEMU, CONNECT, "DomainDefineXML", "(s)", definition("shape"))
     no_way = "org.freedesktop.DBus.Error.UnknownMethod"
@@ -200,6 +239,7 @@ def main():
         client.wait_for_owner("org.libvirt")
         client.listen()
         whole_life(rig, client)
+        cockpit(rig, client)
         ill_formed(client)
         flood(rig, client)
         ours(rig, client)
