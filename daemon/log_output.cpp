@@ -13,6 +13,7 @@
 #include <functional>
 #include <memory>
 #include <string>
+#include <sys/uio.h>
 #include <syslog.h>
 #include <systemd/sd-journal.h>
 #include <unistd.h>
@@ -63,48 +64,57 @@ std::string now() {
     return fmt::format("{}.{:03}Z", std::string_view(text.data(), size), time.tv_nsec / 1'000'000);
 }
 
-using Write = std::function<void(LogLevel, std::string_view, std::string_view)>;
+using Write = LogSink;
 
 /// One write, so that lines of several threads do not mix. A log that cannot be written has no reader.
 void write_line(int fd, const std::string& text) { (void)!::write(fd, text.data(), text.size()); }
 
-std::string dated(LogLevel level, std::string_view line) {
-    return fmt::format("{} {}: {}\n", now(), word(level), escaped(line));
+std::string dated(const LogLine& line) {
+    return fmt::format("{} {}: {}\n", now(), word(line.level), escaped(line.text));
+}
+
+constexpr auto journal_socket = "/run/systemd/journal/socket";
+
+/// With fields: `journalctl CLOISTER_DOMAIN=a`, `CLOISTER_LAYER=selinux`.
+void to_journal_entry(const LogLine& line) {
+    const auto& about = line.about;
+    std::vector<std::string> fields{"MESSAGE=" + escaped(line.text),
+                                    fmt::format("PRIORITY={}", priority(line.level)),
+                                    fmt::format("CODE_FILE={}", line.source)};
+    for (const auto& [name, value] :
+         {std::pair("CLOISTER_DOMAIN=", &about.domain), std::pair("CLOISTER_UUID=", &about.uuid),
+          std::pair("CLOISTER_LAYER=", &about.layer)})
+        if (!value->empty()) fields.push_back(name + *value);
+    std::vector<iovec> parts;
+    for (auto& field : fields) parts.push_back({field.data(), field.size()});
+    (void)::sd_journal_sendv(parts.data(), static_cast<int>(parts.size())); // nobody is left to tell
 }
 
 Write to_stderr() {
-    const bool journal = ::secure_getenv("JOURNAL_STREAM") != nullptr;
-    return [journal](LogLevel level, std::string_view, std::string_view line) {
-        write_line(STDERR_FILENO,
-                   journal ? fmt::format("<{}>{}\n", priority(level), escaped(line)) : dated(level, line));
-    };
+    // systemd reads it: then the journal takes the fields, too.
+    if (::secure_getenv("JOURNAL_STREAM") != nullptr && ::access(journal_socket, W_OK) == 0)
+        return to_journal_entry;
+    return [](const LogLine& line) { write_line(STDERR_FILENO, dated(line)); };
 }
 
 Result<Write> to_file(const std::string& path) {
     const auto file = std::make_shared<Fd>(
         ::open(path.c_str(), O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC | O_NOCTTY, 0600));
     if (!*file) return std::unexpected(system_error(errno, tr("cannot open the log '{0}'", path)));
-    return Write([file](LogLevel level, std::string_view, std::string_view line) {
-        write_line(file->n(), dated(level, line));
-    });
+    return Write([file](const LogLine& line) { write_line(file->n(), dated(line)); });
 }
 
 /// openlog() keeps the pointer: the name lives as long as the process.
 Write to_syslog(const std::string& name) {
     const auto kept = std::make_shared<std::string>(name);
     ::openlog(kept->c_str(), LOG_PID, LOG_DAEMON);
-    return [kept](LogLevel level, std::string_view, std::string_view line) {
-        ::syslog(priority(level), "%s", escaped(line).c_str());
-    };
+    return [kept](const LogLine& line) { ::syslog(priority(line.level), "%s", escaped(line.text).c_str()); };
 }
 
 Result<Write> to_journal() {
-    if (::access("/run/systemd/journal/socket", W_OK) < 0)
+    if (::access(journal_socket, W_OK) < 0)
         return fail(Code::config_unsupported, tr("log_outputs: there is no systemd journal on this host"));
-    return Write([](LogLevel level, std::string_view source, std::string_view line) {
-        (void)::sd_journal_send("MESSAGE=%s", escaped(line).c_str(), "PRIORITY=%i", priority(level),
-                                "CODE_FILE=%s", std::string(source).c_str(), nullptr);
-    });
+    return Write(to_journal_entry);
 }
 
 Result<Write> opened(const LogOutput& output) {
@@ -122,19 +132,18 @@ unsigned number_of(LogLevel level) { return static_cast<unsigned>(level) + 1; }
 } // namespace
 
 void log_to_stderr() {
-    set_log_sink([write = to_stderr()](LogLevel level, std::string_view source, std::string_view line) {
-        if (level >= LogLevel::warning) write(level, source, line);
+    set_log_sink([write = to_stderr()](const LogLine& line) {
+        if (line.level >= LogLevel::warning) write(line);
     });
 }
 
 Result<> log_by(const LogRules& rules) {
     std::vector<std::pair<unsigned, Write>> outputs;
     for (const auto& output : rules.outputs) outputs.emplace_back(output.level, TRY(opened(output)));
-    set_log_sink([rules, outputs = std::move(outputs)](LogLevel level, std::string_view source,
-                                                       std::string_view line) {
-        if (number_of(level) < least_level(rules, source)) return;
+    set_log_sink([rules, outputs = std::move(outputs)](const LogLine& line) {
+        if (number_of(line.level) < least_level(rules, line.source)) return;
         for (const auto& [least, write] : outputs)
-            if (number_of(level) >= least) write(level, source, line);
+            if (number_of(line.level) >= least) write(line);
     });
     return {};
 }

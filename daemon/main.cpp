@@ -1,6 +1,7 @@
 /// cloisterd: reads its settings, starts the driver, serves its sockets, and ends without disturbing a guest.
 #include "conf/base/tr.hpp"
 #include "daemon/dbus/bus.hpp"
+#include "daemon/dbus/machined.hpp"
 #include "daemon/log_output.hpp"
 #include "daemon/options.hpp"
 #include "daemon/service/service.hpp"
@@ -35,10 +36,16 @@ std::string bus_address(const DaemonConf& conf) {
     return conf.state_root.empty() ? dbus::system_address() : std::string();
 }
 
+DriverSetup with_machines(DriverSetup setup, Machines& machines) {
+    if (!bus_address(setup.daemon).empty()) setup.machines = &machines;
+    return setup;
+}
+
 /// What the daemon is made of, in the order in which it is built; taken apart in the opposite order.
 struct Daemon {
     boost::asio::io_context reactor{1};
     std::shared_ptr<dbus::Bus> bus; ///< there before whoever asks something on it
+    dbus::Machined machines{bus};
     Driver driver;
     Service service;
     boost::asio::signal_set ends{reactor, SIGTERM, SIGINT}, reloads{reactor, SIGHUP},
@@ -51,7 +58,7 @@ struct Daemon {
 
     Daemon(DriverSetup setup, std::optional<std::chrono::seconds> idle_limit)
         : bus(std::make_shared<dbus::Bus>(reactor.get_executor(), bus_address(setup.daemon))),
-          driver(reactor.get_executor(), std::move(setup)),
+          driver(reactor.get_executor(), with_machines(std::move(setup), machines)),
           service(reactor.get_executor(), driver, bus, idle_limit, [this] { end(); }) {}
 
     Task<void> begin() {

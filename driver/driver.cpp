@@ -2,11 +2,13 @@
 
 #include "conf/base/tr.hpp"
 #include "conf/domain/domain_xml.hpp"
+#include "driver/about.hpp"
 #include "driver/caps/qemu_caps.hpp"
 #include "driver/facts/host_facts.hpp"
 #include "driver/guest.hpp"
 #include "driver/launch.hpp"
 #include "driver/log.hpp"
+#include "driver/machines.hpp"
 #include "driver/offload.hpp"
 #include "driver/op/call.hpp"
 #include "driver/parts.hpp"
@@ -15,6 +17,7 @@
 #include "driver/stop.hpp"
 #include "driver/store/definitions.hpp"
 #include "driver/store/files.hpp"
+#include "security/cgroup_rules.hpp"
 
 #include <algorithm>
 #include <boost/asio/as_tuple.hpp>
@@ -93,6 +96,16 @@ std::shared_ptr<GuestLogs> guest_logs(const DriverSetup& setup) {
         .backups = setup.daemon.guest_log_max_backups});
 }
 
+/// On a worker: the bus is the reactor's.
+Result<> make_machine(Driver& driver, const LaunchPlan& plan, const ProcessId& process) {
+    const Machine machine{.name = plan.confinement.cgroup_name,
+                          .uuid = plan.uuid,
+                          .pid = process.pid,
+                          .slice = slice_name(plan.confinement)};
+    auto make = [machines = driver.machines(), machine] { return machines->make(machine); };
+    return on_reactor(driver.executor(), std::move(make), std::chrono::seconds(40));
+}
+
 Result<Fd> locked(const std::string& path) {
     Fd file{::open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600)};
     if (!file) return std::unexpected(system_error(errno, tr("cannot create '{0}'", path)));
@@ -151,7 +164,8 @@ Task<void> autostart(Driver* driver) {
         if (!turn || guest->active() || guest->removed) continue;
         const LaunchOptions options;
         if (auto done = co_await launch(*driver, guest, options); !done)
-            log(LogLevel::error, fmt::format("cannot start '{}': {}", guest->name, full_text(done.error())));
+            log(LogLevel::error, about(*guest, done.error().layer),
+                fmt::format("cannot start '{}': {}", guest->name, full_text(done.error())));
     }
 }
 
@@ -180,6 +194,10 @@ boost::asio::awaitable<Result<>> Driver::start() {
     auto mounted = [] { return cgroup_layout(); };
     CO_TRY(layout, co_await offload(workers_, std::move(mounted)));
     parts.launch.cgroups = layout;
+    if (machines())
+        parts.launch.make_machine = [this](const LaunchPlan& plan, const ProcessId& process) {
+            return make_machine(*this, plan, process);
+        };
     const auto& namespaces = conf().namespaces;
     const bool own_mounts = !namespaces || std::ranges::find(*namespaces, "mount") != namespaces->end();
     auto short_of = [layout, own_mounts] { return host_warnings(layout, own_mounts); };

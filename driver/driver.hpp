@@ -21,6 +21,7 @@ namespace cloister {
 struct QemuCaps;      // driver/caps/qemu_caps.hpp
 struct HostFacts;     // driver/facts/host_facts.hpp
 struct HostQuestions; // driver/probe/host_probe.hpp
+class Machines;       // driver/machines.hpp
 
 /// Lets calls in until it is closed, then waits for those inside. Reactor thread only.
 class Gate {
@@ -56,6 +57,7 @@ struct DriverSetup {
     std::string logd{};           ///< path of cloister-logd; empty: likewise
     std::string confine_helper{}; ///< path of cloister-confine; empty: the installed one, or the one beside
                                   ///< this program
+    Machines* machines = nullptr; ///< null: nobody keeps a list; outlives the driver
 };
 
 class Driver {
@@ -87,6 +89,8 @@ public:
 
     /// What this QEMU can do: from the cache, or asked for now. Errors: system when the binary cannot be run.
     boost::asio::awaitable<Result<std::shared_ptr<const QemuCaps>>> caps(std::string emulator);
+    /// Null: nobody keeps a list of machines here.
+    Machines* machines() const { return setup_.machines; }
     /// The path of cloister-image, which reads the headers of disk images.
     std::string image_reader() const;
     /// The host as it is now, with answers to `questions`. Errors: as host_facts().

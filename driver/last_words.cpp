@@ -2,6 +2,7 @@
 
 #include "conf/base/escaped.hpp"
 #include "conf/base/tr.hpp"
+#include "driver/about.hpp"
 #include "driver/domain_log.hpp"
 #include "driver/driver.hpp"
 #include "driver/guest.hpp"
@@ -115,7 +116,8 @@ Task<void> note_death(Driver* driver, std::shared_ptr<Guest> guest) {
     auto ask = [question = question_about(*driver, *guest)] { return reason(question); };
     const auto why = co_await offload(driver->workers(), std::move(ask));
     tell(*driver, *guest, why.denials);
-    for (const auto& denial : why.denials) log(LogLevel::warning, guest->name + ": " + denial.sentence);
+    for (const auto& denial : why.denials)
+        log(LogLevel::warning, about(*guest, denial.layer), guest->name + ": " + denial.sentence);
 }
 
 } // namespace cloister

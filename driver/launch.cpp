@@ -3,6 +3,7 @@
 #include "conf/base/tr.hpp"
 #include "conf/domain/devices.hpp"
 #include "conf/domain/domain_xml.hpp"
+#include "driver/about.hpp"
 #include "driver/agent.hpp"
 #include "driver/caps/qemu_caps.hpp"
 #include "driver/domain_log.hpp"
@@ -12,6 +13,7 @@
 #include "driver/last_words.hpp"
 #include "driver/launched.hpp"
 #include "driver/log.hpp"
+#include "driver/machines.hpp"
 #include "driver/monitor_answers.hpp"
 #include "driver/monitor_events.hpp"
 #include "driver/offload.hpp"
@@ -78,6 +80,14 @@ Task<Result<Prepared>> prepared(Driver* driver, DomainPointer definition, Reserv
     out.live = std::make_shared<const Domain>(std::move(live));
     out.plan = std::move(plan);
     co_return out;
+}
+
+/// Whether this guest's groups are to be in a scope. Only where there is one hierarchy, of v2: elsewhere
+/// systemd keeps its own one, and would move the guest in that alone.
+Task<bool> wants_scope(Driver* driver) {
+    const auto& hierarchies = driver->parts().launch.cgroups.hierarchies;
+    if (!driver->machines() || hierarchies.size() != 1 || !hierarchies.front().v2) co_return false;
+    co_return co_await driver->machines()->here();
 }
 
 // ---- on a worker
@@ -361,6 +371,7 @@ Task<Result<>> started(Driver* driver, std::shared_ptr<Guest> guest, LaunchOptio
     }
     CO_CHECK(at_step(StartStep::reserve,
                      reserved ? Result<>{} : Result<>(std::unexpected(std::move(reserved).error()))));
+    running.reserved.machine_scope = co_await wants_scope(driver);
     running.settings = saved(driver->conf());
     CO_TRY(ready, co_await prepared(driver, guest->definition, running.reserved));
     CO_CHECK(still_wanted(*guest));
@@ -370,7 +381,8 @@ Task<Result<>> started(Driver* driver, std::shared_ptr<Guest> guest, LaunchOptio
     live.id = running.id;
     guest->live = std::make_shared<const Domain>(std::move(live));
     guest->taints = running.plan.taints;
-    for (const auto& warning : running.plan.warnings) log(LogLevel::warning, guest->name + ": " + warning);
+    for (const auto& warning : running.plan.warnings)
+        log(LogLevel::warning, about(*guest), guest->name + ": " + warning);
 
     auto start = [work = kernel_work(*driver, *guest, options, *ready.caps)] { return launched(work); };
     CO_TRY(process, co_await offload(driver->workers(), std::move(start)));
@@ -439,6 +451,7 @@ Task<Result<>> launch(Driver& driver, std::shared_ptr<Guest> guest, LaunchOption
 Task<Result<LaunchPlan>> planned(Driver& driver, std::shared_ptr<const Domain> domain) {
     CO_TRY(reserved, reserve_for_show(driver, *domain));
     reserved.every_secret = std::string{};
+    reserved.machine_scope = co_await wants_scope(&driver);
     CO_TRY(ready, co_await prepared(&driver, std::move(domain), std::move(reserved)));
     co_return std::move(ready.plan);
 }

@@ -20,11 +20,13 @@ Sink& sink() {
 
 } // namespace
 
-void log(LogLevel level, std::string_view line, std::source_location where) {
+void log(LogLevel level, std::string_view line, std::source_location where) { log(level, {}, line, where); }
+
+void log(LogLevel level, const LogSubject& about, std::string_view line, std::source_location where) {
     auto& to = sink();
     const std::scoped_lock lock(to.guard);
     if (to.write)
-        to.write(level, where.file_name(), line);
+        to.write({level, where.file_name(), line, about});
     else
         std::fprintf(stderr, "%.*s\n", static_cast<int>(line.size()), line.data());
 }

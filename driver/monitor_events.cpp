@@ -2,6 +2,7 @@
 
 #include "conf/base/overload.hpp"
 #include "conf/domain/devices.hpp"
+#include "driver/about.hpp"
 #include "driver/driver.hpp"
 #include "driver/guest.hpp"
 #include "driver/log.hpp"
@@ -182,7 +183,8 @@ Task<void> monitor_lost(Driver* driver, std::shared_ptr<Guest> guest, Error why)
     const auto gone = co_await guest->wait_until(
         [&] { return guest->run != run || !guest->running || guest->running->exited; }, 5s);
     if (gone || guest->run != run || !guest->running || guest->running->starting) co_return;
-    log(LogLevel::error, fmt::format("the monitor of '{}' is lost: {}", guest->name, full_text(why)));
+    log(LogLevel::error, about(*guest),
+        fmt::format("the monitor of '{}' is lost: {}", guest->name, full_text(why)));
     guest->running->monitor.reset();
     driver->events().emit(event::ControlError{guest->ref()});
 }

@@ -2,8 +2,11 @@
 /// on workers, never on the reactor. The parts of asio that cost seconds to compile are in offload.cpp.
 #pragma once
 
+#include "conf/base/result.hpp"
+
 #include <boost/asio/any_io_executor.hpp>
 #include <boost/asio/awaitable.hpp>
+#include <chrono>
 #include <functional>
 #include <memory>
 #include <optional>
@@ -31,6 +34,11 @@ boost::asio::awaitable<std::invoke_result_t<F>> offload(boost::asio::thread_pool
     co_await on_worker(workers, std::move(call));
     co_return std::move(*job->returned);
 }
+
+/// For a worker: has `task` run on `reactor` and waits for its end. Errors: the task's; operation_timeout.
+Result<> on_reactor(const boost::asio::any_io_executor& reactor,
+                    std::function<boost::asio::awaitable<Result<>>()> task,
+                    std::chrono::milliseconds patience);
 
 /// Lets `task` run on its own on `executor`. Nobody hears of its end.
 void spawn(const boost::asio::any_io_executor& executor, boost::asio::awaitable<void> task);

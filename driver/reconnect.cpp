@@ -2,6 +2,7 @@
 
 #include "conf/base/tr.hpp"
 #include "conf/domain/domain_xml.hpp"
+#include "driver/about.hpp"
 #include "driver/caps/qemu_caps.hpp"
 #include "driver/facts/host_facts.hpp"
 #include "driver/guest.hpp"
@@ -191,9 +192,10 @@ bool is_prelaunch(const boost::json::value& answer) {
 /// The old daemon died before it told this QEMU to run, and no client was promised this guest; or somebody
 /// else let it run before it was verified.
 void end_unpromised(const std::shared_ptr<Guest>& guest, bool ran) {
-    log(LogLevel::warning, fmt::format("'{}' is ended: {}", guest->name,
-                                       ran ? "it ran before its confinement was verified"
-                                           : "the daemon that started it died before it was told to run"));
+    log(LogLevel::warning, about(*guest),
+        fmt::format("'{}' is ended: {}", guest->name,
+                    ran ? "it ran before its confinement was verified"
+                        : "the daemon that started it died before it was told to run"));
     guest->running->process->until_it_runs = guest->running->process->made_anew;
     guest->running->off_because = ShutoffReason::failed;
     (void)send_signal(guest->running->process->pidfd, SIGKILL); // it may be gone; watch() does the rest

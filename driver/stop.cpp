@@ -2,6 +2,7 @@
 
 #include "conf/base/tr.hpp"
 #include "conf/domain/domain_xml.hpp"
+#include "driver/about.hpp"
 #include "driver/domain_log.hpp"
 #include "driver/guest.hpp"
 #include "driver/guest_logs.hpp"
@@ -94,7 +95,7 @@ Task<void> end_process(std::shared_ptr<Guest> guest, Graceful graceful) {
     const auto heard =
         co_await guest->wait_until([&] { return over(*guest, run) || guest->running->shutdown_seen; }, 3s);
     if (heard && co_await guest->wait_until([&] { return over(*guest, run); }, 10s)) co_return;
-    log(LogLevel::warning, fmt::format("'{}' does not end on SIGTERM: SIGKILL", guest->name));
+    log(LogLevel::warning, about(*guest), fmt::format("'{}' does not end on SIGTERM: SIGKILL", guest->name));
     (void)signal(SIGKILL); // likewise
 }
 
@@ -125,7 +126,8 @@ Task<void> start_again(Driver* driver, std::shared_ptr<Guest> guest) {
     if (reset) reset = co_await monitor->execute("cont");
     if (over(*guest, run)) co_return;
     if (!reset) {
-        log(LogLevel::error, fmt::format("cannot restart '{}': {}", guest->name, full_text(reset.error())));
+        log(LogLevel::error, about(*guest),
+            fmt::format("cannot restart '{}': {}", guest->name, full_text(reset.error())));
         co_await end_process(guest, Graceful::no);
         co_return;
     }

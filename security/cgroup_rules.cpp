@@ -6,6 +6,7 @@
 
 #include <algorithm>
 #include <array>
+#include <fmt/core.h>
 #include <map>
 #include <string_view>
 #include <tuple>
@@ -28,6 +29,35 @@ std::string safe(std::string name) {
     return name;
 }
 
+/// Source: systemd.unit(5), "String escaping for inclusion in unit names".
+std::string unit_escaped(std::string_view text) {
+    constexpr std::string_view plain = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789:_.";
+    std::string out;
+    for (const char c : text)
+        if (plain.find(c) == plain.npos || (c == '.' && out.empty()))
+            out += fmt::format("\\x{:02x}", static_cast<unsigned>(static_cast<unsigned char>(c)));
+        else
+            out += c;
+    return out;
+}
+
+/// The slices of a partition, outermost first: "a.slice", "a-b.slice". The root has none of its own.
+std::vector<std::string> slice_of(const Confinement& confinement) {
+    std::vector<std::string> out;
+    std::string name;
+    const std::string_view partition = confinement.cgroup_partition;
+    for (std::size_t at = 0; at < partition.size();) {
+        const auto end = std::min(partition.find('/', at), partition.size());
+        if (end > at) {
+            name += (name.empty() ? "" : "-") + unit_escaped(partition.substr(at, end - at));
+            out.push_back(name + ".slice");
+        }
+        at = end + 1;
+    }
+    if (out.empty()) out.emplace_back("-.slice");
+    return out;
+}
+
 bool wants(const LaunchPlan& plan, std::string_view controller) {
     const auto& only = plan.confinement.cgroup_controllers;
     if (!only.empty()) return std::ranges::find(only, controller) != only.end();
@@ -42,6 +72,7 @@ bool wants_v2(const LaunchPlan& plan, std::string_view controller) {
 
 std::vector<std::string> partition_paths(const Confinement& confinement) {
     std::vector<std::string> out;
+    if (confinement.machine_scope) return out; // systemd makes them
     std::string path;
     const std::string_view partition = confinement.cgroup_partition;
     for (std::size_t at = 0; at < partition.size();) {
@@ -58,7 +89,14 @@ std::vector<std::string> partition_paths(const Confinement& confinement) {
     return out;
 }
 
+std::string slice_name(const Confinement& confinement) { return slice_of(confinement).back(); }
+
 std::string group_path(const Confinement& confinement) {
+    if (confinement.machine_scope) {
+        std::string path;
+        for (const auto& slice : slice_of(confinement)) path += slice + "/";
+        return path + "machine-" + unit_escaped(confinement.cgroup_name) + ".scope/cloister";
+    }
     const auto above = partition_paths(confinement);
     const auto name = safe(confinement.cgroup_name + ".cloister");
     return above.empty() ? name : above.back() + "/" + name;
@@ -113,9 +151,10 @@ Cgroups cgroups(const LaunchPlan& plan, const HostLook& look) {
                 out.ops.emplace_back(std::move(op));
             }
         out.ops.emplace_back(group);
+        auto& limit = confinement.machine_scope ? out.entered : out.ops;
         if (confinement.limits.threads && std::ranges::find(in.controllers, "pids") != in.controllers.end()) {
-            out.ops.emplace_back(SetCgroupValue{in.mount + "/" + path + "/pids.max",
-                                                std::to_string(*confinement.limits.threads), std::nullopt});
+            limit.emplace_back(SetCgroupValue{in.mount + "/" + path + "/pids.max",
+                                              std::to_string(*confinement.limits.threads), std::nullopt});
             threads_limited = true;
         }
         return in.mount + "/" + path;
@@ -137,7 +176,14 @@ Cgroups cgroups(const LaunchPlan& plan, const HostLook& look) {
         std::ranges::copy_if(hierarchy.controllers, std::back_inserter(controllers), used_here);
         if (hierarchy.v2) {
             if (controllers.empty() && backend != DeviceBackend::bpf) continue;
-            out.v2 = make(hierarchy, controllers);
+            if (confinement.machine_scope && !controllers.empty()) {
+                std::string all;
+                for (const auto& controller : controllers) all += (all.empty() ? "+" : " +") + controller;
+                const auto scope = hierarchy.mount + "/" + path.substr(0, path.rfind('/'));
+                out.entered.emplace_back(
+                    SetCgroupValue{scope + "/cgroup.subtree_control", all, std::nullopt});
+            }
+            out.v2 = make(hierarchy, confinement.machine_scope ? std::vector<std::string>{} : controllers);
             if (backend == DeviceBackend::bpf) list_devices(out.v2);
         } else if (!controllers.empty()) {
             out.groups.push_back(make(hierarchy, {}));

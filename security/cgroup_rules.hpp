@@ -11,7 +11,10 @@ namespace cloister {
 
 /// "machine/qemu-1-a.cloister": below the root of every hierarchy. Components of a partition other than
 /// "machine" end in ".partition", as libvirt's do; names that the kernel keeps for itself get a leading "_".
+/// With systemd-machined: "machine.slice/machine-qemu\x2d1\x2da.scope/cloister".
 std::string group_path(const Confinement& confinement);
+/// The slice of a partition, as systemd names it: "/machine" -> "machine.slice", "/a/b" -> "a-b.slice".
+std::string slice_name(const Confinement& confinement);
 /// The folders above it, outermost first: "machine".
 std::vector<std::string> partition_paths(const Confinement& confinement);
 
@@ -22,6 +25,8 @@ std::vector<DeviceRule> device_rules(const std::vector<Grant>& grants, const std
 
 struct Cgroups {
     std::vector<Op> ops{};
+    std::vector<Op>
+        entered{}; ///< for when the process is in: a group of v2 with processes hands nothing down
     std::vector<std::string> groups{}; ///< v1 folders
     std::string v2{};                  ///< v2 folder; empty: none
     DeviceBackend backend = DeviceBackend::none;

@@ -246,6 +246,7 @@ Result<Lowered> lower(const LaunchPlan& plan, const HostLook& look) {
 
     auto groups = cgroups(plan, look);
     out.cgroups = std::move(groups.ops);
+    out.entered = std::move(groups.entered);
     out.groups = std::move(groups.groups);
     out.cgroup_v2 = std::move(groups.v2);
     out.device_backend = groups.backend;

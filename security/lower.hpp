@@ -16,6 +16,7 @@ namespace cloister {
 
 struct Lowered {
     std::vector<Op> directories{}, files{}, descriptors{}, cgroups{}; ///< before spawn, in this order
+    std::vector<Op> entered{}; ///< once the process is in its group: only of a plan with a machine scope
     std::vector<std::string> groups{}; ///< absolute cgroup folders: the process is born in them
     std::string cgroup_v2{};           ///< the one of them that clone3 can enter directly; empty: none
     Script script{};                   ///< for cloister-confine; the compiled filter is added at launch

@@ -132,6 +132,8 @@ struct Confinement {
     bool use_cgroups = true;
     std::string cgroup_name{}; ///< "qemu-1-NAME", filtered as machine names are
     std::string cgroup_partition = "/machine";
+    bool machine_scope =
+        false; ///< the group is in a scope of systemd-machined's, which exists once a process does
     bool qemu_seccomp = true; ///< QEMU's own -sandbox
     bool own_seccomp = true;  ///< ours, from the helper's start
     bool landlock = true;

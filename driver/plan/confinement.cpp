@@ -236,6 +236,7 @@ Confinement confinement_of(const PlanContext& context, const Identity& identity,
     if (!context.facts.privileged) out.use_cgroups = out.mount_namespace = out.device_acl = false;
     out.cgroup_name = machine_name(domain.id.value_or(context.reserved.id), domain.name);
     if (domain.resource && domain.resource->partition) out.cgroup_partition = *domain.resource->partition;
+    out.machine_scope = context.reserved.machine_scope && out.use_cgroups;
     if (conf.seccomp_sandbox == 0) out.qemu_seccomp = out.own_seccomp = false;
     if (!conf.clear_emulator_capabilities)
         plan.warnings.push_back(tr("{0} is ignored: capabilities are always dropped",

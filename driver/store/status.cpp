@@ -79,6 +79,7 @@ xml::Node own_part(const StatusFile& file) {
     own.set("websocket-ports", joined(file.reserved.websocket_ports));
     own.set("vsock-cids", joined(file.reserved.vsock_cids));
     own.set("mcs", file.reserved.mcs);
+    if (file.reserved.machine_scope) own.set("machine-scope", "yes");
     own.set("random", hex(file.reserved.random));
     for (const auto& [chardev, path] : file.ptys) {
         auto& pty = own.add("pty");
@@ -122,6 +123,7 @@ void read_own_part(const xml::Node& own, StatusFile& out) {
     out.reserved.websocket_ports = numbers<std::uint16_t>(own.attribute("websocket-ports"));
     out.reserved.vsock_cids = numbers<std::uint32_t>(own.attribute("vsock-cids"));
     if (const auto* mcs = own.attribute("mcs")) out.reserved.mcs = *mcs;
+    out.reserved.machine_scope = own.attribute("machine-scope") != nullptr;
     out.reserved.random = bytes_of(own.attribute("random"));
     for (const auto& part : own.children) {
         if (const auto* path = part.attribute("file"); path && part.name == "settings")

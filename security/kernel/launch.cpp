@@ -26,9 +26,10 @@
 
 namespace cloister {
 
-template <> inline constexpr auto names<LaunchStep> = make_names<LaunchStep>(
-    {"look", "lower", "remember", "directories", "files", "descriptors", "cgroups", "helper-spawn",
-     "helper-record", "helper-exec", "helpers", "spawn", "go", "devices", "ownership", "exec", "verify"});
+template <> inline constexpr auto names<LaunchStep> =
+    make_names<LaunchStep>({"look", "lower", "remember", "directories", "files", "descriptors", "cgroups",
+                            "helper-spawn", "helper-record", "helper-exec", "helpers", "spawn", "machine",
+                            "go", "devices", "ownership", "exec", "verify"});
 static_assert(names<LaunchStep>.covers(LaunchStep::verify));
 
 std::string_view text(LaunchStep step) { return names<LaunchStep>.text(step); }
@@ -127,6 +128,7 @@ struct Launch::State {
         return {};
     }
     Result<> open_descriptors();
+    bool in_scope() const { return plan.confinement.machine_scope && !lowered.cgroup_v2.empty(); }
 };
 
 Launch::Launch(std::unique_ptr<State> state) : state_(std::move(state)) {}
@@ -249,8 +251,9 @@ Result<Launch> Launch::prepare(const LaunchPlan& plan, const LaunchEnvironment& 
         {LaunchStep::directories, [&] { return s.apply(s.lowered.directories); }},
         {LaunchStep::files, [&] { return s.apply(s.lowered.files); }},
         {LaunchStep::descriptors, [&] { return s.open_descriptors(); }},
-        {LaunchStep::cgroups, [&] { return s.apply(s.lowered.cgroups); }},
-        {LaunchStep::helpers, [&] { return out.start_helpers(); }}};
+        // A scope is made around a process: the group inside and the programs that join it come after.
+        {LaunchStep::cgroups, [&] { return s.in_scope() ? Result<>{} : s.apply(s.lowered.cgroups); }},
+        {LaunchStep::helpers, [&] { return s.in_scope() ? Result<>{} : out.start_helpers(); }}};
     for (const auto& [at, work] : steps) {
         auto done = step(at, work);
         if (done) continue;
@@ -333,17 +336,37 @@ Result<> Launch::spawn() {
         fds.resize(3 + s.lowered.fds.size(), -1);
         for (const auto& [symbol, number] : s.lowered.fds)
             fds.at(static_cast<std::size_t>(number)) = s.opened.at(symbol).n();
-        s.guest = TRY(ConfinedProcess::spawn(s.lowered.script, {.helper = s.environment.helper,
-                                                                .fds = std::move(fds),
-                                                                .groups = s.lowered.groups,
-                                                                .cgroup_v2 = s.lowered.cgroup_v2,
-                                                                .patience = s.environment.patience}));
+        s.guest = TRY(ConfinedProcess::spawn(
+            s.lowered.script, {.helper = s.environment.helper,
+                               .fds = std::move(fds),
+                               .groups = s.in_scope() ? std::vector<std::string>{} : s.lowered.groups,
+                               .cgroup_v2 = s.in_scope() ? std::string() : s.lowered.cgroup_v2,
+                               .patience = s.environment.patience}));
         return {};
     });
 }
 
+Result<> Launch::enter_scope() {
+    auto& s = *state_;
+    if (!s.environment.make_machine) return fail(Code::internal, tr("there is nobody to ask for a scope"));
+    if (auto made = s.environment.make_machine(s.plan, s.guest->id()); !made) return made;
+    const auto scope = s.lowered.cgroup_v2.substr(0, s.lowered.cgroup_v2.rfind('/'));
+    const auto found = read_file("/proc/" + std::to_string(s.guest->id().pid) + "/cgroup").value_or("");
+    const auto name = scope.substr(scope.rfind('/'));
+    if (found.find(name + "\n") == found.npos)
+        return fail(Code::operation_failed,
+                    tr("systemd-machined made another scope than '{0}': {1}", name.substr(1), found));
+    if (auto made = s.apply(s.lowered.cgroups); !made) return made;
+    if (auto moved = cloister::apply(MoveToCgroup{{s.lowered.cgroup_v2}, s.guest->id().pid}); !moved)
+        return moved;
+    if (auto set = s.apply(s.lowered.entered); !set) return set;
+    return start_helpers();
+}
+
 Result<> Launch::confine() {
     auto& s = *state_;
+    if (auto r = step(LaunchStep::machine, [&] { return s.in_scope() ? enter_scope() : Result<>{}; }); !r)
+        return r;
     if (auto r = step(LaunchStep::go, [&] { return s.guest->go(); }); !r) return r;
     // Nodes go with the namespace: nothing of them is journalled.
     if (auto r = step(LaunchStep::devices,

@@ -17,6 +17,7 @@
 #include "security/lower.hpp"
 #include "security/verify.hpp"
 
+#include <functional>
 #include <memory>
 #include <string>
 #include <string_view>
@@ -38,6 +39,7 @@ enum class LaunchStep {
     helper_exec,
     helpers,
     spawn,
+    machine, ///< the process has a scope of systemd-machined's, where that is there
     go,
     devices,
     ownership,
@@ -46,12 +48,16 @@ enum class LaunchStep {
 };
 std::string_view text(LaunchStep step);
 
+/// Has systemd-machined make a scope around a process that does nothing yet. Blocking; on a worker.
+using MakeMachine = std::function<Result<>(const LaunchPlan& plan, const ProcessId& process)>;
+
 struct LaunchEnvironment {
     std::string helper = "/usr/libexec/cloister/cloister-confine"; ///< absolute
     CgroupLayout cgroups{}; ///< cgroup_layout(), read once when the daemon starts
     int log_fd = -1;        ///< QEMU's stdout and stderr; -1: plan.paths.log is opened (append, 0600 root)
     std::chrono::milliseconds patience{30000};                         ///< for each answer of the helper
     std::shared_ptr<OwnerBook> owners = std::make_shared<OwnerBook>(); ///< one for all guests of a daemon
+    MakeMachine make_machine{}; ///< needed for a plan with a machine scope
 };
 
 class Launch {
@@ -89,6 +95,7 @@ private:
     struct State;
     explicit Launch(std::unique_ptr<State> state);
     Result<> start_helpers();
+    Result<> enter_scope();
     std::unique_ptr<State> state_;
 };
 

@@ -1,5 +1,5 @@
 # Sourced by ./check and ./demo: installs the Debian packages that are missing.
-# usage: install_missing GROUP...   groups: build tests clients
+# usage: install_missing GROUP...   groups: build run kernel quick tests testhost
 
 packages_of() {
     case $1 in
@@ -7,6 +7,7 @@ packages_of() {
         libxml2-dev libseccomp-dev libselinux1-dev libcap-ng-dev libsystemd-dev libacl1-dev libcli11-dev" ;;
     run) echo "qemu-system-x86 qemu-utils ovmf swtpm swtpm-tools busybox-static cpio" ;;
     kernel) echo "linux-image-amd64" ;;
+    testhost) echo "selinux-policy-dev mmdebstrap policycoreutils e2fsprogs debhelper dpkg-dev lintian" ;;
     quick) echo "libgtest-dev libxml2-utils clang-format-19 libvirt-clients" ;;
     tests) echo "acl attr e2fsprogs iproute2 procps libvirt-clients libvirt-daemon-system python3-libvirt virtinst
         clang-19 libclang-rt-19-dev libxml2-utils

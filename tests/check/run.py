@@ -10,7 +10,7 @@ import time
 import xml.etree.ElementTree as xml
 
 build, suites = pathlib.Path(sys.argv[1]), sys.argv[2:]
-MUST_RUN = {"check", "unit", "golden", "fuzz", "rpc", "root", "clients"} if os.geteuid() == 0 else {"check", "unit", "golden", "fuzz"}
+MUST_RUN = {"check", "unit", "golden", "fuzz", "rpc", "root", "clients", "testhost"} if os.geteuid() == 0 else {"check", "unit", "golden", "fuzz"}
 SHARED = pathlib.Path(os.environ.get("CLOISTER_SHARED", build.resolve().parent.parent / "shared"))
 passed = failed = skipped = 0
 
@@ -26,7 +26,7 @@ for suite in suites:
         continue
     began = time.monotonic()
     environment = {**os.environ, "CLOISTER_SHARED": str(SHARED)}
-    jobs = "1" if suite in ("root", "clients", "rpc", "bench") else "2"
+    jobs = "1" if suite in ("root", "clients", "rpc", "testhost", "bench") else "2"
     log = subprocess.run(["meson", "test", "-C", str(build), "--no-rebuild", "--suite", suite, "--num-processes", jobs,
                           "--logbase", "log-" + suite], capture_output=True, text=True, env=environment)
     junit = build / "meson-logs" / f"log-{suite}.junit.xml"
@@ -56,7 +56,7 @@ for suite in suites:
                     print(f"-- skipped {name}: {reason[:300]}")
             else:
                 counts["passed"] += 1
-        if suite == "bench":  # its figures are the point
+        if suite in ("bench", "testhost"):  # its figures are the point
             print(last_lines(output, 60))
         elif any(case.find("failure") is not None or case.find("error") is not None for case in cases):
             print(last_lines(output, 40))

@@ -7,6 +7,8 @@ A case says in its first lines what it needs:
     # testhost: apparmor        boots with AppArmor instead of SELinux (and installs first)
     # testhost: cold            boots, instead of continuing from the snapshot
     # testhost: limit 300       seconds (default 240)
+    # testhost: bare            boots, and installs nothing
+    # testhost: then OTHER      says CUT at its end: the power goes, and OTHER.py runs after a boot from the same disk
     # testhost: from MODULE     its other half runs here, next to the machine: MODULE.py's meanwhile(machine) and checks
 What each leaves is in BUILD/testhost/CASE: output, journal.txt, dmesg.txt, console.log, and what it wrote to /results."""
 import concurrent.futures
@@ -75,14 +77,39 @@ def payload():
     subprocess.run(["meson", "install", "-C", str(build), "--no-rebuild", "--quiet", "--strip", "--destdir", str(folder / "tree")],
                    check=True, stdout=subprocess.DEVNULL)
     shutil.copytree(HERE / "cases", folder / "cases", dirs_exist_ok=True, ignore=shutil.ignore_patterns("__pycache__"))
-    for name in ("install.sh",):
-        shutil.copy(HERE / name, folder / name)
+    for path in (HERE / "install.sh", HERE.parents[1] / "data/docs/service.md"):
+        shutil.copy(path, folder / path.name)
     guest = folder / "guest"
     if not guest.exists():
         guest.mkdir()
         subprocess.run(["sh", "-ec", f'. {HERE.parent}/guest/make.sh; guest_initramfs {guest}/initramfs.gz; cp "$(guest_kernel)" {guest}/vmlinuz'],
                        check=True)
+    if not chosen or "root_suite" in chosen:
+        (folder / "root").mkdir(exist_ok=True)
+        for program in ("tests/root/root-security", "tests/root/root-images", "tests/root/root-logd", "tests/root/root-probe", "tests/root/probe",
+                        "tests/root/image-probe", "security/cloister-confine", "security/cloister-image", "daemon/logd/cloister-logd"):
+            subprocess.run(["strip", "-o", str(folder / "root" / pathlib.Path(program).name), str(build / program)], check=True)
+    if not chosen or "package" in chosen:
+        packages(folder / "packages")
     return folder
+
+
+def packages(folder):
+    """The Debian package, twice: the second is of a later version. Made of the build that is tested."""
+    shutil.rmtree(folder, ignore_errors=True)
+    folder.mkdir()
+    with tempfile.TemporaryDirectory() as scratch:
+        source = pathlib.Path(scratch) / "cloister"
+        shutil.copytree(HERE.parents[1] / "debian", source / "debian")
+        for version in ("0.1.0", "0.1.1"):
+            made = subprocess.run(["dpkg-buildpackage", "-b", "-us", "-uc", "-d", "-rfakeroot" if os.geteuid() else "-r"], cwd=source, text=True,
+                                  env={**os.environ, "CLOISTER_BUILD": str(build), "CLOISTER_VERSION": version, "DEB_BUILD_OPTIONS": "noautodbgsym"},
+                                  capture_output=True)
+            result(made.returncode == 0, f"dpkg-buildpackage {version}" + ("" if made.returncode == 0 else ": " + made.stderr[-500:].replace("\n", " ")))
+        for package in pathlib.Path(scratch).glob("*.deb"):
+            shutil.copy(package, folder)
+    found = subprocess.run(["lintian", "--fail-on", "error", "--no-tag-display-limit", *map(str, sorted(folder.glob("*_0.1.0_*.deb")))], capture_output=True, text=True)
+    result(found.returncode == 0, "lintian has no error: " + (" | ".join(found.stdout.splitlines()) or "and says nothing"))
 
 
 def needs(script):
@@ -98,15 +125,22 @@ def run(script, folder):
     name = script.stem
     results = kept / name
     shutil.rmtree(results, ignore_errors=True)
-    cold = "cold" in wants or "apparmor" in wants
+    cold = "cold" in wants or "apparmor" in wants or "bare" in wants
     command = f"cd cases && python3 {script.name}"
-    if cold:
+    if cold and "bare" not in wants:
         command = f"sh install.sh tree >&2 && {command}"
     other = importlib.import_module(wants["from"]) if "from" in wants else None
     try:
-        outcome = image.run(folder, command, results, cold=cold, security=vm.APPARMOR if "apparmor" in wants else vm.SELINUX,
-                            limit=int(wants["limit"]), forward=other.forward() if other else None,
-                            meanwhile=other.meanwhile if other else None)
+        if "then" in wants:
+            with tempfile.TemporaryDirectory(dir="/var/tmp") as scratch:
+                disk = image.kept_disk(pathlib.Path(scratch) / "disk.qcow2")
+                cut = image.run(folder, command, results / "before", limit=int(wants["limit"]), disk=disk)
+                say("\n".join("# before the cut: " + line for line in cut.output.splitlines()))
+                outcome = image.run(folder, f"cd cases && python3 {wants['then']}.py", results, cold=True, limit=int(wants["limit"]), disk=disk)
+        else:
+            outcome = image.run(folder, command, results, cold=cold, security=vm.APPARMOR if "apparmor" in wants else vm.SELINUX,
+                                limit=int(wants["limit"]), forward=other.forward() if other else None,
+                                meanwhile=other.meanwhile if other else None)
     except vm.Failed as failure:
         result(False, f"{name}: the machine failed")
         say("\n".join("# " + line for line in str(failure).splitlines()[-60:]))
@@ -147,6 +181,8 @@ except vm.Failed as failure:
     sys.exit(1)
 result(True, "the build is installed into the booted machine")
 scripts = [s for s in sorted((HERE / "cases").glob("*.py")) if s.stem != "in_host" and (not chosen or s.stem in chosen)]
+seconds = {needs(s)["then"] for s in scripts if "then" in needs(s)}
+scripts = [s for s in scripts if s.stem not in seconds]
 # The long ones first; two at a time, as there are two processors.
 scripts.sort(key=lambda s: -int(needs(s)["limit"]))
 with concurrent.futures.ThreadPoolExecutor(2) as pool:

@@ -36,10 +36,11 @@ class Outcome:
 class Machine:
     """One QEMU. Its folder, its sockets and its process end with the `with` block."""
 
-    def __init__(self, image, *, saving=False, restored=False, security=SELINUX, payload=None, command=None, limit=600, forward=None):
+    def __init__(self, image, *, saving=False, restored=False, security=SELINUX, payload=None, command=None, limit=600, forward=None, disk=None):
         self.image, self.saving, self.restored, self.security = image, saving, restored, security
         self.end = time.monotonic() + limit
         self.forward = forward  # (port here, port in the machine)
+        self.disk = disk  # a qcow2 file over the image's or the snapshot's disk, which keeps what is written
         self.work = pathlib.Path(tempfile.mkdtemp(prefix="testhost-", dir="/var/tmp"))
         self.process = None
         self.payload, self.command = payload, command
@@ -79,6 +80,8 @@ class Machine:
         if self.saving:
             subprocess.run(["qemu-img", "create", "-q", "-f", "qcow2", "-b", "root.img", "-F", "raw", str(image / "snapshot.qcow2")], check=True)
             root = f"file={image}/snapshot.qcow2,cache=unsafe"
+        elif self.disk:
+            root = f"file={self.disk},cache=unsafe"
         elif self.restored:
             root = f"file={image}/snapshot.qcow2,snapshot=on"
         else:
@@ -213,15 +216,25 @@ class Image:
             (self.folder / "snapshot.new").rename(self.folder / "snapshot.state")
             return machine.said
 
-    def run(self, payload, command, results, *, cold=False, security=SELINUX, limit=600, forward=None, meanwhile=None, echo=None):
-        """`meanwhile(machine)` runs in this process while the command runs in the machine."""
+    def kept_disk(self, path):
+        """For `disk`: what two machines after each other see, beginning with the snapshot's."""
+        subprocess.run(["qemu-img", "create", "-q", "-f", "qcow2", "-b", str(self.folder / "snapshot.qcow2"), "-F", "qcow2", str(path)], check=True)
+        return path
+
+    def run(self, payload, command, results, *, cold=False, security=SELINUX, limit=600, forward=None, disk=None, meanwhile=None, echo=None):
+        """`meanwhile(machine)` runs in this process while the command runs in the machine. A machine whose command says
+        CUT on a line of its own loses its power at once."""
         began = time.monotonic()
-        with Machine(self, restored=not cold, security=security, payload=payload, command=command, limit=limit, forward=forward) as machine:
+        with Machine(self, restored=not cold, security=security, payload=payload, command=command, limit=limit, forward=forward,
+                     disk=disk) as machine:
             machine.say("go")
             if meanwhile:
                 meanwhile(machine)
             try:
                 for line in machine._lines():
+                    if line == "CUT":
+                        machine.process.kill()
+                        break
                     machine.said.append(line)
                     if echo:
                         echo(line)
