@@ -54,7 +54,6 @@ std::vector<std::string> slice_of(const Confinement& confinement) {
         }
         at = end + 1;
     }
-    if (out.empty()) out.emplace_back("-.slice");
     return out;
 }
 
@@ -89,7 +88,10 @@ std::vector<std::string> partition_paths(const Confinement& confinement) {
     return out;
 }
 
-std::string slice_name(const Confinement& confinement) { return slice_of(confinement).back(); }
+std::string slice_name(const Confinement& confinement) {
+    const auto slices = slice_of(confinement);
+    return slices.empty() ? "-.slice" : slices.back();
+}
 
 std::string group_path(const Confinement& confinement) {
     if (confinement.machine_scope) {

@@ -17,8 +17,8 @@ struct Reserved {
         display_ports{}; ///< one per auto port, in document order (spice: plain, then TLS)
     std::vector<std::uint16_t> websocket_ports{};
     std::vector<std::uint32_t> vsock_cids{};
-    std::string mcs{};                  ///< "c57,c903"
-    bool machine_scope = false;         ///< systemd-machined is there, and keeps the guest's groups in a scope
+    std::string mcs{};          ///< "c57,c903"
+    bool machine_scope = false; ///< systemd-machined is there, and keeps the guest's groups in a scope
     std::vector<std::uint8_t> random{}; ///< consumed from the front: master key, generated addresses
     /// What the definition's <secret> elements name: "uuid:UUID" or "usage:TYPE:NAME" -> value.
     std::map<std::string, std::string> secrets{};

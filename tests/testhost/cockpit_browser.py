@@ -1,0 +1,94 @@
+"""The half of cases/cockpit.py that is not in the machine: a headless Chromium that uses cockpit-machines as a person would.
+Its pictures are in BUILD/testhost/pictures."""
+import pathlib
+import socket
+import sys
+import tempfile
+import time
+import urllib.request
+
+_results, _port = [], None
+PICTURES = pathlib.Path(sys.argv[1]).resolve() / "testhost/pictures"
+
+
+def forward():
+    """A port here that nobody has, and cockpit's there."""
+    global _port
+    with socket.socket() as s:
+        s.bind(("127.0.0.1", 0))
+        _port = s.getsockname()[1]
+    return _port, 9090
+
+
+def checks():
+    return _results
+
+
+def _check(what, holds, found=""):
+    _results.append((bool(holds), f"browser: {what}{f': {found}' if found != '' else ''}"))
+    return holds
+
+
+def _wait_for_server(seconds):
+    end = time.monotonic() + seconds
+    while time.monotonic() < end:
+        try:
+            return urllib.request.urlopen(f"http://127.0.0.1:{_port}/ping", timeout=20).status == 200
+        except OSError:
+            time.sleep(0.5)  # there is no event for a server in a machine that is not ours to look into
+    return False
+
+
+def meanwhile(machine):
+    try:
+        _use()
+    except Exception as error:  # noqa: BLE001: it is this half's failure, and the machine's half goes on
+        _check("it works", False, f"{type(error).__name__}: {error}"[:400])
+
+
+def _use():
+    from selenium import webdriver
+    from selenium.webdriver.common.by import By
+    from selenium.webdriver.support import expected_conditions as expected
+    from selenium.webdriver.support.ui import WebDriverWait
+    if not _check("cockpit answers", _wait_for_server(200)):
+        return
+    PICTURES.mkdir(parents=True, exist_ok=True)
+    options = webdriver.ChromeOptions()
+    for word in ("--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking",
+                 "--disable-component-update", "--disable-sync", "--window-size=1300,1000", f"--user-data-dir={tempfile.mkdtemp(prefix='chromium-')}"):
+        options.add_argument(word)
+    driver = webdriver.Chrome(options=options, service=webdriver.chrome.service.Service("/usr/bin/chromedriver"))
+    try:
+        driver.set_page_load_timeout(120)
+        wait = WebDriverWait(driver, 150)
+
+        def there(selector):
+            return wait.until(expected.presence_of_element_located((By.CSS_SELECTOR, selector)))
+
+        def text_is(selector, wanted):
+            wait.until(lambda d: any(wanted in e.text for e in d.find_elements(By.CSS_SELECTOR, selector)))
+            return driver.find_element(By.CSS_SELECTOR, selector).text
+
+        def picture(name):
+            driver.save_screenshot(str(PICTURES / f"{name}.png"))
+
+        driver.get(f"http://127.0.0.1:{_port}/cockpit/@localhost/machines/index.html")
+        try:
+            _check("lists the running guest", text_is("#vm-shown-system-state", "Running"))
+            _check("lists the other", text_is("#vm-second-system-state", "Shut off"))
+        finally:
+            picture("list")
+        there("#vm-second-system-run").click()
+        _check("starts it", text_is("#vm-second-system-state", "Running"))
+        picture("started")
+        driver.get(f"http://127.0.0.1:{_port}/cockpit/@localhost/machines/index.html#vm?name=shown&connection=system")
+        there("#vm-shown-system-memory-count, #vm-shown-memory-count")
+        _check("shows its details", "128" in driver.find_element(By.TAG_NAME, "body").text)
+        picture("details")
+        there("#vm-shown-system-shutdown-button").click()
+        wait.until(lambda d: "Shut off" in d.find_element(By.TAG_NAME, "body").text)
+        _check("shuts it down", True)
+        picture("shut-down")
+    finally:
+        driver.quit()
