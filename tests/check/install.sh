@@ -11,7 +11,8 @@ packages_of() {
     quick) echo "libgtest-dev libxml2-utils clang-format-19 libvirt-clients" ;;
     tests) echo "acl attr e2fsprogs iproute2 procps libvirt-clients libvirt-daemon-system python3-libvirt virtinst
         clang-19 libclang-rt-19-dev libxml2-utils
-        virt-manager gir1.2-gtk-vnc-2.0 gir1.2-spiceclientgtk-3.0 xvfb xdotool imagemagick dbus polkitd libvirt-dbus python3-gi qemu-guest-agent" ;;
+        virt-manager gir1.2-gtk-vnc-2.0 gir1.2-spiceclientgtk-3.0 xvfb xdotool imagemagick dbus polkitd libvirt-dbus python3-gi qemu-guest-agent
+        cockpit-ws cockpit-bridge cockpit-system cockpit-machines chromium chromium-driver" ;;
     esac
 }
 

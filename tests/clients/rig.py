@@ -92,6 +92,17 @@ def answers(path):
             return False
 
 
+def free_port():
+    with socket.socket() as s:
+        s.bind(("127.0.0.1", 0))
+        return s.getsockname()[1]
+
+
+def answers_at(port):
+    with socket.socket() as s:
+        return s.connect_ex(("127.0.0.1", port)) == 0
+
+
 class Rig:
     """`with Rig(build) as rig:` rig.stock and rig.ours are libvirt URIs."""
 
