@@ -7,6 +7,7 @@ import pathlib
 import signal
 import subprocess
 import sys
+import xml.etree.ElementTree as ElementTree
 
 sys.path.insert(0, str(pathlib.Path(__file__).parent))
 import rig as rigging  # noqa: E402
@@ -125,6 +126,50 @@ def ill_formed(client):
     client.call(domain, DOMAIN, "Undefine", "(u)", 0)
 
 
+def values_of(kind):
+    """Values of a D-Bus type at its ends."""
+    ends = {"s": ["", "\u00e4 '\"<&>/../" * 200], "u": [0, 2**32 - 1], "i": [0, -2**31, 2**31 - 1], "t": [0, 2**64 - 1], "x": [0, -2**63], "b": [False, True],
+            "ah": [[]], "a{sv}": [{}, {"": V("s", ""), "cpu_shares": V("t", 2**64 - 1), "weight": V("d", float("nan")), "x" * 100: V("i", -1), "y": V("y", 1)}]}
+    if kind in ends:
+        return ends[kind]
+    assert kind[0] == "a", kind
+    return [[], values_of(kind[1:]) * 100]
+
+
+def every_method(rig, client):
+    """Every method with values at the ends of its types, on a domain that is off and on one that runs: answers, or errors with a
+    text, and the daemon lives."""
+    before = client.owner("org.cloister1")
+    wrong, calls = [], 0
+    for running in (False, True):
+        domain = client.call(QEMU, CONNECT, "DomainDefineXML", "(s)", definition("ends"))
+        if running:
+            client.call(domain, DOMAIN, "Create", "(u)", 0)
+        snapshot = domain.replace("/domain/", "/domainsnapshot/") + "_s"
+        for path, interface in ((QEMU, CONNECT), (domain, DOMAIN), (snapshot, SNAPSHOT), ("/org/cloister1", OURS)):
+            tree = ElementTree.fromstring(client.call(path, "org.freedesktop.DBus.Introspectable", "Introspect"))
+            for method in next(i for i in tree if i.get("name") == interface).findall("method"):
+                types = [a.get("type") for a in method.findall("arg") if a.get("direction") == "in"]
+                name = method.get("name")
+                # what changes the host itself, or waits for what never comes
+                if name in ("NodeSetMemoryParameters", "Undefine", "Rename", "Destroy", "Create", "Shutdown", "Reboot"):
+                    continue
+                choices = [values_of(t) for t in types]
+                for turn in range(max(map(len, choices), default=1)):
+                    chosen = [c[turn % len(c)] for c in choices]
+                    try:
+                        client.call(path, interface, name, f"({''.join(types)})", *chosen)
+                    except Failed as error:
+                        if error.name not in ("org.libvirt.Error", "org.cloister1.Error") or not error.text:
+                            wrong.append(f"{name}{str(chosen)[:200]}: {error}")
+                    calls += 1
+        client.call(domain, DOMAIN, "Undefine", "(u)", 0)
+        if running:
+            client.call(domain, DOMAIN, "Destroy", "(u)", 0)
+    tap.check(not wrong and calls > 400, f"every method with extreme values: {calls} calls", "\n".join(wrong))
+    tap.check(client.owner("org.cloister1") == before, "and the daemon is the same as before")
+
+
 def flood(rig, client):
     """One sender with more calls than it may have in progress: some are refused, the daemon answers on."""
     answers = []
@@ -241,6 +286,7 @@ def main():
         whole_life(rig, client)
         cockpit(rig, client)
         ill_formed(client)
+        every_method(rig, client)
         flood(rig, client)
         ours(rig, client)
         client, domain = dying_bus(rig, client)
