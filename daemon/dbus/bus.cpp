@@ -229,7 +229,7 @@ struct Bus::State : std::enable_shared_from_this<Bus::State> {
         std::uint64_t until = UINT64_MAX;
         if (fd < 0 || events < 0 || ::sd_bus_get_timeout(bus, &until) < 0)
             return pump_later(); // it has ended
-        if (!follow(fd)) return pump_later();
+        if (!follow(fd)) return give_up_later();
         if ((events & POLLIN) != 0 && !std::exchange(reading, true)) wait(Descriptor::wait_read, reading);
         if ((events & POLLOUT) != 0 && !std::exchange(writing, true)) wait(Descriptor::wait_write, writing);
         if (until == UINT64_MAX) {
@@ -239,6 +239,13 @@ struct Bus::State : std::enable_shared_from_this<Bus::State> {
         due.expires_at(at(until));
         due.async_wait([weak = weak_from_this()](boost::system::error_code error) {
             if (const auto self = weak.lock(); self && !error) self->pump();
+        });
+    }
+    /// Without a descriptor to wait on (too many are open) the connection is of no use: another one, later.
+    void give_up_later() {
+        asio::post(on, [weak = weak_from_this(), which = bus] {
+            const auto self = weak.lock();
+            if (self && self->bus == which && !self->closed) self->went_down();
         });
     }
     bool follow(int fd) {
