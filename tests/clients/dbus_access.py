@@ -121,7 +121,7 @@ def activation(build):
             text = (HERE / f"data/dbus/{name}.service.in").read_text().replace("@sbindir@/cloisterd", (
                 f"{rig.build}/daemon/cloisterd --config {rig.root}/ours-daemon.conf --qemu-conf {rig.root}/ours-qemu.conf "
                 f"--state-root {rig.root}/ours --socket-dir {rig.root}/ours --timeout 2"))
-            (folder / f"cloister.{name}.service").write_text(text.replace("SystemdService=cloisterd.service\n", ""))
+            (folder / f"{name}.service").write_text(text.replace("SystemdService=cloisterd.service\n", ""))
     rig = BusRig(build, stock=False)
     rig.more = f"<servicedir>{rig.root}/services</servicedir>"
     rig.before = service
