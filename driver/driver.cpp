@@ -18,6 +18,7 @@
 #include "driver/store/definitions.hpp"
 #include "driver/store/files.hpp"
 #include "security/cgroup_rules.hpp"
+#include "security/kernel/selinux.hpp"
 
 #include <algorithm>
 #include <boost/asio/as_tuple.hpp>
@@ -203,6 +204,11 @@ boost::asio::awaitable<Result<>> Driver::start() {
     auto short_of = [layout, own_mounts] { return host_warnings(layout, own_mounts); };
     for (const auto& warning : co_await offload(workers_, std::move(short_of)))
         log(LogLevel::warning, warning);
+    auto read_policy = [] { return selinux_policy(); };
+    const auto policy = co_await offload(workers_, std::move(read_policy));
+    if (!policy) log(LogLevel::warning, full_text(policy.error()));
+    if (policy && *policy)
+        if (const auto own = selinux_context((*policy)->daemon)) parts.mcs_range = mcs_range(own->range);
     auto look_up = [conf = conf()] { return ids_of(conf.user, conf.group); };
     auto who = co_await offload(workers_, std::move(look_up));
     if (!who) log(LogLevel::warning, "qemu.conf: " + full_text(who.error()));

@@ -462,6 +462,9 @@ Task<Result<Report>> confinement_report(Driver& driver, std::shared_ptr<Guest> g
         refusal.error().domain = ErrorDomain::domain;
         co_return refusal;
     }
+    if (guest->running->plan.emulator.empty()) // what was planned is being worked out again
+        co_return fail(Code::operation_failed,
+                       tr("the confinement of the guest is not known yet: the daemon was restarted"));
     auto check = [plan = guest->running->plan, process = guest->running->process] {
         return verify(plan, process->lowered, process->process);
     };

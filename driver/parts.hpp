@@ -6,10 +6,12 @@
 #include "driver/jobs.hpp"
 #include "driver/probe/qemu_probe.hpp"
 #include "security/kernel/launch.hpp"
+#include "security/selinux.hpp"
 
 #include <cstdint>
 #include <map>
 #include <memory>
+#include <optional>
 #include <set>
 #include <string>
 
@@ -21,7 +23,9 @@ struct Driver::Parts {
     int last_id = 0;       ///< ids only grow while the daemon lives
     unsigned next_tap = 0; ///< of vnetN: never used twice either
     std::set<std::uint16_t> ports{};
-    std::set<std::string> mcs{};
+    std::multiset<std::string> mcs{}; ///< two guests of the administrator's choice may have one pair
+    /// The categories that guests may be given. Absent: the daemon's own context has too few.
+    std::optional<McsRange> mcs_range = McsRange{};
     Jobs definitions; ///< one change of the list of definitions at a time
     LaunchEnvironment launch{};
     std::shared_ptr<GuestLogs> guest_logs{}; ///< null: guests write their logs themselves (stdio_handler)

@@ -52,6 +52,21 @@ Result<std::uint16_t> free_port(const std::set<std::uint16_t>& taken, const Port
                                    display ? "display" : "websocket", first, last));
 }
 
+/// A static label's own pair, so that no other guest is given it; otherwise one that nobody has.
+/// Errors: internal when the daemon's context has too few categories, or all of them are taken.
+Result<std::string> categories_for(const Driver::Parts& parts, const Domain& domain) {
+    for (const auto& label : domain.seclabels)
+        if (label.model == "selinux" && label.type == SecLabelType::static_)
+            if (const auto context = selinux_context(label.label.value_or("")))
+                return pair_in(*context).value_or("");
+    if (!parts.mcs_range)
+        return fail(Code::internal,
+                    tr("the SELinux context of the daemon has fewer than 8 categories to tell guests apart"));
+    std::uint64_t chosen = 0;
+    for (const auto byte : random_bytes(sizeof chosen)) chosen = chosen << 8 | byte;
+    return mcs_pair(*parts.mcs_range, parts.mcs, chosen);
+}
+
 std::string tap_name(unsigned& next) {
     for (;;) {
         auto name = fmt::format("vnet{}", next++);
@@ -85,9 +100,7 @@ Result<Reserved> reserve_for_show(Driver& driver, const Domain& domain) {
     for (unsigned i = 0; i < taps_needed(domain); ++i) out.taps.push_back(tap_name(next_tap));
     // 0 lets the launch take the first free one, by trying: the kernel knows every user of the host.
     out.vsock_cids.assign(vsock_cids_needed(domain), 0);
-    std::uint64_t chosen = 0;
-    for (const auto byte : random_bytes(sizeof chosen)) chosen = chosen << 8 | byte;
-    out.mcs = TRY(mcs_pair(McsRange{}, parts.mcs, chosen));
+    out.mcs = TRY(categories_for(parts, domain));
     return out;
 }
 
@@ -112,7 +125,7 @@ void give_back(Driver& driver, const Reserved& reserved) {
     auto& parts = driver.parts();
     for (const auto port : reserved.display_ports) parts.ports.erase(port);
     for (const auto port : reserved.websocket_ports) parts.ports.erase(port);
-    parts.mcs.erase(reserved.mcs);
+    if (const auto pair = parts.mcs.find(reserved.mcs); pair != parts.mcs.end()) parts.mcs.erase(pair);
 }
 
 } // namespace cloister

@@ -93,7 +93,7 @@ bool attach(int mount, int folder, const char* name) {
 }
 
 /// An empty /dev: nothing on it can be executed, and it has room for nodes only.
-int new_dev() {
+int new_dev(const Script& script) {
     const int context = static_cast<int>(::syscall(SYS_fsopen, "tmpfs", FSOPEN_CLOEXEC));
     must(context >= 0, Layer::mountns, "open a tmpfs");
     const auto set = [&](const char* key, const char* value) {
@@ -103,6 +103,11 @@ int new_dev() {
     set("source", "devfs");
     set("mode", "755");
     set("size", "64k");
+    if (!script.selinux_dev.empty()) {
+        const auto* const label = script.selinux_dev.c_str();
+        must(::syscall(SYS_fsconfig, context, FSCONFIG_SET_STRING, "context", label, 0) == 0, Layer::selinux,
+             "label the private /dev");
+    }
     must(::syscall(SYS_fsconfig, context, FSCONFIG_CMD_CREATE, nullptr, nullptr, 0) == 0, Layer::mountns,
          "make a tmpfs");
     const int mount = static_cast<int>(
@@ -143,7 +148,7 @@ void own_mount_namespace(const Script& script) {
         must(kept.back() >= 0 || errno == ENOENT, Layer::mountns,
              "keep a mount of /dev"); // gone meanwhile is fine
     }
-    const int dev = new_dev();
+    const int dev = new_dev(script);
     // The host's /dev goes, however many are stacked there: otherwise it would be one umount away.
     for (int stacked = 0; stacked < 64 && ::umount2("/dev", MNT_DETACH) == 0; ++stacked) {
     }
@@ -232,7 +237,10 @@ void try_landlock_domain(const Script& script) {
         const char* const node = "/dev/.cloister-domain";
         const bool made = ::mknod(node, S_IFCHR | 0600, makedev(1, 3)) == 0;
         const bool refused = !made && (errno == EACCES || errno == EROFS);
-        if (made) ::unlink(node);
+        if (made) {
+            ::unlink(node);
+            errno = ENOSYS;
+        }
         must(refused, Layer::landlock, "prove the Landlock domain");
     }
     constexpr std::uint64_t signals = 2; // LANDLOCK_SCOPE_SIGNAL, of ABI 6
@@ -255,6 +263,17 @@ void set_exec_context(const Script& script) {
     const auto size = script.selinux_exec.size();
     must(::write(file, script.selinux_exec.data(), size) == static_cast<ssize_t>(size), Layer::selinux,
          "set the context that QEMU gets");
+    ::close(file);
+}
+
+void set_exec_profile(const Script& script) {
+    const auto word = "exec " + script.apparmor_exec;
+    // Kernels before 5.8 have only the place that all modules share.
+    int file = ::open("/proc/thread-self/attr/apparmor/exec", O_WRONLY | O_CLOEXEC);
+    if (file < 0) file = ::open("/proc/thread-self/attr/exec", O_WRONLY | O_CLOEXEC);
+    must(file >= 0, Layer::apparmor, "open the profile for exec");
+    must(::write(file, word.data(), word.size()) == static_cast<ssize_t>(word.size()), Layer::apparmor,
+         "set the profile that QEMU gets");
     ::close(file);
 }
 
@@ -303,6 +322,7 @@ int main(int argc, char** argv) {
     wait_for(handshake::exec);
     // The context first: setting it asks for rights that end with the next steps.
     if (!script.selinux_exec.empty()) set_exec_context(script);
+    if (!script.apparmor_exec.empty()) set_exec_profile(script);
     if (script.no_new_privs)
         must(::prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) == 0, Layer::caps, "set no_new_privs");
     // The domain and the filter before the ids: without no_new_privs they need capabilities. Neither of them

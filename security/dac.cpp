@@ -61,15 +61,6 @@ bool may_access(const Seen& seen, const Identity& who, Access access) {
 
 std::string holder_of(const std::string& guest, const Grant& grant) { return guest + ": " + grant.why; }
 
-namespace {
-
-/// What stands at the end of a grant, when it is the host's own file: neither made by us nor a copy in the
-/// private /dev. The path has no symlink in it.
-struct HostFile {
-    std::string path{};
-    const Seen* seen = nullptr; ///< null: none
-};
-
 HostFile host_file(const Grant& grant, bool private_dev, const HostLook& look) {
     if (grant.created_by_us || grant.keep_owner) return {};
     const auto there = destination(look, grant.path);
@@ -79,6 +70,8 @@ HostFile host_file(const Grant& grant, bool private_dev, const HostLook& look) {
     if (there.seen->kind == SeenKind::directory && grant.kind != Kind::directory) return {};
     return {std::move(real), there.seen};
 }
+
+namespace {
 
 bool shared(const Grant& grant) { return grant.sharing == Sharing::shared || grant.access == Access::read; }
 

@@ -27,6 +27,13 @@ Result<std::vector<Op>> dac_ops(const std::vector<Grant>& grants, const Identity
 /// With ownership = "idmap": what lets the guest see those files as its own. For inside its mount namespace.
 Result<std::vector<Op>> map_ops(const std::vector<Grant>& grants, const Identity& who, bool private_dev,
                                 const HostLook& look);
+/// What stands at the end of a grant, when it is the host's own file: neither made by us nor a copy in the
+/// private /dev. The path has no symlink in it.
+struct HostFile {
+    std::string path{};
+    const Seen* seen = nullptr; ///< null: none; lives as long as the look
+};
+HostFile host_file(const Grant& grant, bool private_dev, const HostLook& look);
 /// Who holds a file that `grant` is about.
 std::string holder_of(const std::string& guest, const Grant& grant);
 

@@ -93,8 +93,55 @@ bool mode_allows(const DeathFacts& facts, const Tried& found, bool write) {
     return (found.mode & bit) != 0;
 }
 
+/// SELinux, with the label found and the label needed. Absent: it is not in force, or allows everything.
+std::optional<Denial> by_label(const DeathFacts& facts, const PathFacts& path) {
+    const auto& seen = path.selinux;
+    if (facts.context.empty() || path.said != EACCES) return std::nullopt;
+    if (!seen.folder.empty())
+        return Denial{
+            Layer::selinux,
+            tr("{0}: refused by SELinux: QEMU runs as {1} and may not search the folder '{2}' on the "
+               "way, which is labelled {3}{4}",
+               path.path, facts.context, seen.folder, seen.folder_label, named_by(path))};
+    if (seen.label.empty()) return std::nullopt;
+    const bool asked = seen.may_read && seen.may_write;
+    if (asked && *seen.may_read && *seen.may_write) return std::nullopt;
+    const auto sure = asked ? std::string() : tr(" (a guess: the policy could not be asked)");
+    if (asked && *seen.may_read)
+        return Denial{
+            Layer::selinux,
+            tr("{0}: writing was refused by SELinux: QEMU runs as {1}, and the file is labelled {2}; "
+               "it needs {3}, or {4} when guests share it{5}{6}",
+               path.path, facts.context, seen.label, facts.image_context, facts.shared_context, sure,
+               named_by(path))};
+    return Denial{
+        Layer::selinux,
+        tr("{0}: refused by SELinux: QEMU runs as {1}, and the file is labelled {2}; it needs {3}, or "
+           "{4} when guests share it, or {5} to be only read{6}{7}",
+           path.path, facts.context, seen.label, facts.image_context, facts.shared_context,
+           facts.content_context, sure, named_by(path))};
+}
+
+std::optional<Denial> by_profile(const DeathFacts& facts, const PathFacts& path) {
+    if (facts.profile.empty() || (path.said != EACCES && !path.apparmor_said_no)) return std::nullopt;
+    if (path.apparmor_said_no)
+        return Denial{
+            Layer::apparmor,
+            tr("{0}: refused by AppArmor: the profile '{1}' has no rule that allows it{2}; to grant "
+               "it, name it in a device of the definition",
+               path.path, facts.profile, named_by(path))};
+    return Denial{Layer::apparmor,
+                  tr("{0}: refused by AppArmor (a guess: owner and mode would let user {1} in, "
+                     "and the profile '{2}' allows only what was granted){3}",
+                     path.path, facts.uid, facts.profile, named_by(path))};
+}
+
 Denial no_access(const DeathFacts& facts, const PathFacts& path, bool write) {
     const auto& found = *path.guest;
+    if (found.has_acl == 0 && mode_allows(facts, found, write)) {
+        if (auto denial = by_label(facts, path)) return *denial;
+        if (auto denial = by_profile(facts, path)) return *denial;
+    }
     if (found.has_acl == 0 && mode_allows(facts, found, write))
         return {Layer::selinux,
                 tr("{0}: user {1} would be let in by owner and mode ({2}:{3}, {4}), so a security module "
@@ -133,6 +180,8 @@ std::optional<Denial> replayed(const DeathFacts& facts, const PathFacts& path) {
                       tr("{0}: a device node on a file system that is mounted without devices "
                          "(nodev){1}",
                          path.path, named_by(path))};
+    if (auto denial = by_label(facts, path)) return denial;
+    if (auto denial = by_profile(facts, path)) return denial;
     if (path.said == EACCES) // access(2) found nothing: what only open(2) asks is left
         return Denial{Layer::landlock,
                       tr("{0}: owner, mode and device list would let user {1} in, so what judges "
@@ -148,6 +197,8 @@ std::optional<Denial> supposed(const DeathFacts& facts, const PathFacts& path) {
         return Denial{layer, tr("{0}: probably refused by {1} (a guess: the guest's view of it is gone){2}",
                                 path.path, name, named_by(path))};
     };
+    if (auto denial = by_label(facts, path)) return denial;
+    if (auto denial = by_profile(facts, path)) return denial;
     if (path.said == ENOENT) return guess(Layer::mountns, tr("the mount namespace"));
     if (path.said == EPERM && is_device(path.host) && !listed(facts, path.host, false))
         return guess(Layer::cgroup, tr("the device list (cgroup)"));

@@ -14,6 +14,14 @@
 
 namespace cloister {
 
+/// What SELinux has to say of a path, for one guest. Answers are absent where the policy could not be asked.
+struct LabelFacts {
+    std::string label{}; ///< of what is there; empty: none, or no SELinux
+    std::optional<bool> may_read{}, may_write{};
+    std::string folder{}, folder_label{}; ///< the first one on the way that the guest may not search
+    bool operator==(const LabelFacts&) const = default;
+};
+
 /// A path that QEMU may have been refused, and both sides of it.
 struct PathFacts {
     std::string path{};
@@ -21,6 +29,8 @@ struct PathFacts {
     int said = 0;                 ///< errno that QEMU's message has for it; 0: none that we know
     Tried host{};                 ///< as the daemon finds it
     std::optional<Tried> guest{}; ///< as the guest does; absent: it could not be asked
+    LabelFacts selinux{};
+    bool apparmor_said_no = false; ///< the kernel's log has it
     bool operator==(const PathFacts&) const = default;
 };
 
@@ -33,7 +43,10 @@ struct DeathFacts {
     bool private_dev = true, device_acl = true, qemu_seccomp = true;
     std::vector<DeviceRule> rules{}; ///< its device list
     std::vector<PathFacts> paths{};  ///< those of the message first
-    bool named = false;   ///< the message names a path: those that it does not name are no suspects
+    bool named = false;    ///< the message names a path: those that it does not name are no suspects
+    std::string context{}; ///< SELinux: QEMU's; empty: not confined by it
+    std::string image_context{}, shared_context{}, content_context{}; ///< what such a guest may use
+    std::string profile{};                                            ///< AppArmor: likewise
     std::string spawns{}; ///< who asks QEMU to run a program: "qemu:arg 2"; empty: nobody seen
     bool operator==(const DeathFacts&) const = default;
 };
@@ -53,6 +66,8 @@ std::vector<PathFacts> paths_in(std::string_view words);
 std::vector<PathFacts> paths_in(const LaunchPlan& plan);
 /// Who asks QEMU to run a program of its own (a bridge helper, a tap's script, exec:).
 std::string spawner_in(const LaunchPlan& plan);
+/// The paths that AppArmor refused to a profile, from the kernel's audit lines.
+std::vector<std::string> refused_by_apparmor(std::string_view kernel_log, std::string_view profile);
 /// The number of the syscall for which a filter killed process `pid`, from the kernel's audit lines.
 std::optional<int> syscall_in(std::string_view kernel_log, std::int32_t pid);
 

@@ -147,6 +147,25 @@ std::string spawner_in(const LaunchPlan& plan) {
     return {};
 }
 
+std::vector<std::string> refused_by_apparmor(std::string_view kernel_log, std::string_view profile) {
+    // … apparmor="DENIED" operation="open" profile="cloister-…" name="/a/b" pid=…; a name with odd bytes
+    // stands there in hexadecimal and without quotes, and is left out.
+    std::vector<std::string> out;
+    const auto whose = " profile=\"" + std::string(profile) + "\"";
+    constexpr std::string_view key = " name=\"";
+    while (!kernel_log.empty()) {
+        const auto end = std::min(kernel_log.find('\n'), kernel_log.size());
+        const auto line = kernel_log.substr(0, end);
+        kernel_log.remove_prefix(std::min(end + 1, kernel_log.size()));
+        if (!has(line, "apparmor=\"DENIED\"") || !has(line, whose)) continue;
+        const auto at = line.find(key);
+        if (at == line.npos) continue;
+        const auto name = line.substr(at + key.size());
+        out.emplace_back(name.substr(0, name.find('"')));
+    }
+    return out;
+}
+
 std::optional<int> syscall_in(std::string_view kernel_log, std::int32_t pid) {
     const auto number_after = [](std::string_view line, std::string_view key) -> std::optional<int> {
         const auto at = line.find(key);

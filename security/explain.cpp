@@ -144,13 +144,22 @@ std::string limits_text(const Limits& limits) {
            (limits.core == UINT64_MAX ? std::string("unlimited") : std::to_string(limits.core));
 }
 
+std::string selinux_text(const Identity& who) {
+    if (who.process_context.empty()) return "none";
+    if (!who.relabel_selinux) return who.process_context + ", the host's files keep their labels";
+    return who.process_context + ", files " + who.image_context + ", shared " + who.shared_context +
+           ", only read " + who.content_context;
+}
+
 std::string confinement_part(const LaunchPlan& plan) {
     const auto& c = plan.confinement;
     const auto& who = plan.identity;
     Lines lines("confinement, layer by layer");
-    lines.add("selinux     " + (who.process_context.empty()
-                                    ? std::string("none")
-                                    : who.process_context + ", images " + who.image_context));
+    lines.add("selinux     " + selinux_text(who), who.process_context.empty() ? std::string() : who.mac_why);
+    if (!who.apparmor_profile.empty())
+        lines.add("apparmor    profile " + who.apparmor_profile +
+                      (who.make_apparmor_profile ? ", made of the grants above" : ", the administrator's"),
+                  who.mac_why);
     std::string groups;
     for (const auto group : who.groups)
         groups += (groups.empty() ? ", groups " : " ") + std::to_string(group);
@@ -245,7 +254,12 @@ json::object of(const Identity& who) {
             {"map_owner", who.map_owner},
             {"process_context", who.process_context},
             {"image_context", who.image_context},
+            {"shared_context", who.shared_context},
+            {"content_context", who.content_context},
             {"relabel_selinux", who.relabel_selinux},
+            {"apparmor_profile", who.apparmor_profile},
+            {"make_apparmor_profile", who.make_apparmor_profile},
+            {"mac_why", who.mac_why},
             {"why", who.why}};
 }
 json::object of(const Limits& limits) {

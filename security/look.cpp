@@ -18,4 +18,9 @@ Destination destination(const HostLook& look, const std::string& path) {
     return out; // a loop leads nowhere
 }
 
+std::string default_label_of(const HostLook& look, const std::string& path) {
+    const auto known = look.default_labels.find(path);
+    return known == look.default_labels.end() ? std::string() : known->second;
+}
+
 } // namespace cloister

@@ -19,14 +19,18 @@ struct Seen {
     SeenKind kind = SeenKind::file;
     FileId id{};
     Owner owner{};
-    std::uint32_t mode = 0;               ///< permission bits
-    std::uint32_t major = 0, minor = 0;   ///< of a device node
-    std::string target{};                 ///< of a symlink, as written
-    std::string next{};                   ///< of a symlink: the absolute path it leads to
-    std::string acl{};                    ///< bytes of system.posix_acl_access; empty: none
-    std::string real{};                   ///< the same name without any symlink; empty: as it is
-    std::optional<Owner> former{};        ///< of a file that guests hold: whose it is without them
-    std::vector<std::string> multipath{}; ///< of a multipath device: the disks that are its paths
+    std::uint32_t mode = 0;                    ///< permission bits
+    std::uint32_t major = 0, minor = 0;        ///< of a device node
+    std::string target{};                      ///< of a symlink, as written
+    std::string next{};                        ///< of a symlink: the absolute path it leads to
+    std::string acl{};                         ///< bytes of system.posix_acl_access; empty: none
+    std::string real{};                        ///< the same name without any symlink; empty: as it is
+    std::optional<Owner> former{};             ///< of a file that guests hold: whose it is without them
+    std::string label{};                       ///< SELinux's; empty: none, or no SELinux
+    std::string default_label{};               ///< what the policy has for it
+    std::optional<std::string> former_label{}; ///< of a file that guests hold: its label without them
+    bool can_be_labelled = true;               ///< false: its file system has one label for all, as NFS
+    std::vector<std::string> multipath{};      ///< of a multipath device: the disks that are its paths
     bool operator==(const Seen&) const = default;
 };
 
@@ -52,8 +56,9 @@ struct HostLook {
         dev_submounts{};                   ///< "/dev/pts", "/dev/shm": topmost of each, nested ones left out
     std::vector<std::string> interfaces{}; ///< of the taps' names: those that exist already
     CgroupLayout cgroups{};
-    int landlock_abi = 0;                 ///< 0: the kernel has none
-    std::map<std::string, Owner> names{}; ///< owners written by name in label overrides
+    int landlock_abi = 0;                                ///< 0: the kernel has none
+    std::map<std::string, std::string> default_labels{}; ///< SELinux: of files that a launch makes and keeps
+    std::map<std::string, Owner> names{};                ///< owners written by name in label overrides
     std::uint32_t last_capability = 40;
     std::uint64_t own_capabilities = ~std::uint64_t{0}; ///< what the daemon itself has to give
     bool operator==(const HostLook&) const = default;
@@ -66,5 +71,7 @@ struct Destination {
     const Seen* seen = nullptr; ///< nothing there; lives as long as the look
 };
 Destination destination(const HostLook& look, const std::string& path);
+/// SELinux: what the policy has for a file of ours that may not be there yet; empty: it says nothing.
+std::string default_label_of(const HostLook& look, const std::string& path);
 
 } // namespace cloister

@@ -2,9 +2,11 @@
 
 #include "conf/base/overload.hpp"
 #include "conf/base/tr.hpp"
+#include "security/apparmor.hpp"
 #include "security/caps.hpp"
 #include "security/cgroup_rules.hpp"
 #include "security/dac.hpp"
+#include "security/file_labels.hpp"
 #include "security/landlock.hpp"
 #include "security/limits.hpp"
 #include "security/mountns.hpp"
@@ -27,34 +29,58 @@ Owner owner_of_made(bool guest_owned, const Identity& who) {
     return guest_owned && who.set_ids ? Owner{who.uid, who.gid} : Owner{};
 }
 
+/// SELinux: what is made for the guest is its own, even where the files of the host keep their labels.
+std::string label_of_made(bool guest_owned, const Identity& who) {
+    return guest_owned && !who.process_context.empty() ? who.image_context : std::string();
+}
+
+Op lowered(const MadeDirectory& directory, const Identity& who) {
+    return MakeDirectory{directory.path, directory.mode, owner_of_made(directory.guest_owned, who),
+                         directory.keep, label_of_made(directory.guest_owned, who)};
+}
+
+/// A file that stays is the guest's as long as it runs: one that is there already is labelled as a grant.
+Op lowered(const MadeFile& file, Owner owner, const Identity& who, const HostLook& look) {
+    MakeFile out{file.path, file.content, file.copy_of, file.mode, owner, file.keep};
+    if (file.keep && look.paths.contains(file.path)) return out;
+    out.label = label_of_made(file.guest_owned, who);
+    if (file.keep && !out.label.empty()) out.label_back = default_label_of(look, file.path);
+    return out;
+}
+
 void lower_files(const LaunchPlan& plan, const HostLook& look, Lowered& out) {
     const auto& who = plan.identity;
     std::set<std::string> made;
     for (const auto& directory : plan.directories) {
         made.insert(directory.path);
-        out.directories.emplace_back(MakeDirectory{
-            directory.path, directory.mode, owner_of_made(directory.guest_owned, who), directory.keep});
+        out.directories.push_back(lowered(directory, who));
     }
     for (const auto& helper : plan.helpers) {
         const auto owner = [&](bool own) { return own ? Owner{helper.uid, helper.gid} : Owner{}; };
-        for (const auto& directory : helper.directories)
-            out.directories.emplace_back(
-                MakeDirectory{directory.path, directory.mode, owner(directory.guest_owned), directory.keep});
+        for (const auto& directory : helper.directories) {
+            const auto label = label_of_made(directory.guest_owned, who);
+            const bool kept = directory.keep && !label.empty();
+            out.directories.emplace_back(MakeDirectory{directory.path, directory.mode,
+                                                       owner(directory.guest_owned), directory.keep,
+                                                       kept ? std::string() : label});
+            if (kept) out.directories.emplace_back(LabelTree{directory.path, label}); // with an earlier run's
+        }
         for (const auto& file : helper.files)
-            out.files.emplace_back(MakeFile{file.path, file.content, file.copy_of, file.mode,
-                                            owner(file.guest_owned), file.keep});
+            out.files.push_back(lowered(file, owner(file.guest_owned), who, look));
     }
+    if (who.make_apparmor_profile)
+        out.files.emplace_back(LoadProfile{who.apparmor_profile, apparmor_profile(plan, look), {}});
     // A socket that the guest may not replace needs a folder that it cannot write.
     for (const auto& descriptor : plan.descriptors)
         if (const auto* listen = std::get_if<ListenSocket>(&descriptor.what); listen != nullptr) {
             const auto folder = folder_of(listen->path);
             if (!look.paths.contains(folder) && made.insert(folder).second)
-                out.directories.emplace_back(
-                    MakeDirectory{folder, 0700, owner_of_made(listen->guest_owned, who), true});
+                out.directories.emplace_back(MakeDirectory{folder, 0700,
+                                                           owner_of_made(listen->guest_owned, who), true,
+                                                           label_of_made(listen->guest_owned, who)});
         }
     for (const auto& file : plan.files)
-        out.files.emplace_back(MakeFile{file.path, file.content, file.copy_of, file.mode,
-                                        owner_of_made(file.guest_owned, who), file.keep});
+        out.files.push_back(lowered(file, owner_of_made(file.guest_owned, who), who, look));
 }
 
 /// The Op that leaves the descriptor open; absent for an optional file that is not there.
@@ -63,8 +89,12 @@ std::optional<Op> descriptor_op(const Descriptor& descriptor, const Identity& wh
     return std::visit(
         overload{[&](const ListenSocket& s) -> std::optional<Op> {
                      // the group may connect too, as with a socket that QEMU makes under its umask
-                     return BindSocket{symbol, s.path, s.guest_owned ? 0770U : 0700U,
-                                       owner_of_made(s.guest_owned, who)};
+                     return BindSocket{symbol,
+                                       s.path,
+                                       s.guest_owned ? 0770U : 0700U,
+                                       owner_of_made(s.guest_owned, who),
+                                       label_of_made(s.guest_owned, who),
+                                       who.process_context};
                  },
                  [&](const TapDevice& t) -> std::optional<Op> {
                      return MakeTap{symbol, t.name,        t.bridge,      t.host_mac,
@@ -74,7 +104,7 @@ std::optional<Op> descriptor_op(const Descriptor& descriptor, const Identity& wh
                      if (f.optional && !f.create && destination(look, f.path).seen == nullptr)
                          return std::nullopt;
                      return OpenFile{symbol,     f.path, f.access == Access::read_write, f.append, f.create,
-                                     f.truncate, false};
+                                     f.truncate, false,  label_of_made(f.create, who)};
                  },
                  [&](const VhostVsock& v) -> std::optional<Op> { return OpenVsock{symbol, v.cid}; }},
         descriptor.what);
@@ -126,6 +156,8 @@ Result<> lower_script(const LaunchPlan& plan, const HostLook& look, std::vector<
                                capability_names(kept & ~look.own_capabilities, look.last_capability)));
     script.no_new_privs = confinement.no_new_privs;
     script.selinux_exec = plan.identity.process_context;
+    if (!script.selinux_exec.empty()) script.selinux_dev = plan.identity.image_context;
+    script.apparmor_exec = plan.identity.apparmor_profile;
     if (confinement.landlock) {
         const auto domain = landlock_domain(look.landlock_abi);
         script.landlock = domain.use;
@@ -155,7 +187,7 @@ Result<> lower_script(const LaunchPlan& plan, const HostLook& look, std::vector<
 }
 
 /// A program beside QEMU keeps less than QEMU: its own user, no capabilities, the host's /dev behind the
-/// guest's list.
+/// guest's list. For SELinux and AppArmor it is the guest.
 Script helper_script(const HelperProcess& helper, const Script& qemu) {
     Script out = qemu;
     out.mount_namespace = false;
@@ -164,7 +196,7 @@ Script helper_script(const HelperProcess& helper, const Script& qemu) {
     out.gid = helper.gid;
     out.groups = {helper.gid};
     out.kept_capabilities = 0;
-    out.selinux_exec.clear();
+    out.selinux_dev.clear();
     out.limits = {process_limits({}).back()};
     out.program = helper.argv.empty() ? std::string() : helper.argv.front();
     out.argv = helper.argv;
@@ -265,6 +297,8 @@ Result<Lowered> lower(const LaunchPlan& plan, const HostLook& look) {
     }
     const bool own_dev = plan.confinement.mount_namespace;
     out.ownership = TRY(dac_ops(plan.grants, plan.identity, own_dev, look, plan.name));
+    for (auto& op : label_ops(plan.grants, plan.identity, own_dev, look, plan.name, out.notes))
+        out.ownership.push_back(std::move(op));
     for (auto& op : TRY(map_ops(plan.grants, plan.identity, own_dev, look)))
         out.devices.push_back(std::move(op));
     return out;
@@ -309,12 +343,18 @@ Result<std::vector<Op>> lower_hotplug(const LaunchPlan& running, const DevicePla
     std::vector<Op> out;
     const auto& who = running.identity;
     if (auto checked = check_taps(added.descriptors, look); !checked) return std::unexpected(checked.error());
-    for (const auto& directory : added.directories)
-        out.emplace_back(MakeDirectory{directory.path, directory.mode,
-                                       owner_of_made(directory.guest_owned, who), directory.keep});
+    for (const auto& directory : added.directories) out.push_back(lowered(directory, who));
     for (const auto& file : added.files)
-        out.emplace_back(MakeFile{file.path, file.content, file.copy_of, file.mode,
-                                  owner_of_made(file.guest_owned, who), file.keep});
+        out.push_back(lowered(file, owner_of_made(file.guest_owned, who), who, look));
+    if (who.make_apparmor_profile) {
+        auto more = running;
+        more.grants.insert(more.grants.end(), added.grants.begin(), added.grants.end());
+        more.descriptors.insert(more.descriptors.end(), added.descriptors.begin(), added.descriptors.end());
+        more.directories.insert(more.directories.end(), added.directories.begin(), added.directories.end());
+        more.files.insert(more.files.end(), added.files.begin(), added.files.end());
+        out.emplace_back(
+            LoadProfile{who.apparmor_profile, apparmor_profile(more, look), apparmor_profile(running, look)});
+    }
     for (const auto& descriptor : added.descriptors)
         if (auto op = descriptor_op(descriptor, who, look)) out.push_back(std::move(*op));
     if (running.confinement.mount_namespace)
@@ -337,6 +377,9 @@ Result<std::vector<Op>> lower_hotplug(const LaunchPlan& running, const DevicePla
         out.push_back(std::move(op));
     }
     for (auto& op : TRY(dac_ops(added.grants, who, own_dev, look, running.name)))
+        out.push_back(std::move(op));
+    std::vector<std::string> notes; // a device that is added later has no place for them
+    for (auto& op : label_ops(added.grants, who, own_dev, look, running.name, notes))
         out.push_back(std::move(op));
     return out;
 }
@@ -362,6 +405,11 @@ Result<std::vector<Op>> lower_unplug(const LaunchPlan& left, const Lowered& lowe
             if (devices->rules.empty()) continue;
         }
         out.push_back(std::move(op));
+    }
+
+    if (left.identity.make_apparmor_profile) { // of what is left now, whatever came and went since
+        std::erase_if(out, [](const Op& op) { return std::holds_alternative<LoadProfile>(op); });
+        out.emplace_back(LoadProfile{left.identity.apparmor_profile, apparmor_profile(left, look), {}});
     }
 
     // A device that was there from the start left no inverses: nodes and rules go with the guest. They are
@@ -414,6 +462,12 @@ void note_changes(Lowered& lowered, const std::vector<Op>& done) {
             });
             if (!std::holds_alternative<RemoveNode>(op)) lowered.devices.push_back(op);
         }
+        if (std::holds_alternative<LabelFile>(op)) lowered.ownership.push_back(op);
+        if (const auto* back = std::get_if<ReturnLabel>(&op))
+            std::erase_if(lowered.ownership, [&](const Op& o) {
+                const auto* given = std::get_if<LabelFile>(&o);
+                return given != nullptr && given->path == back->path && given->holder == back->holder;
+            });
         if (const auto* more = std::get_if<AddDevices>(&op))
             for (const auto& rule : more->rules) {
                 const auto known = std::ranges::find_if(lowered.device_rules, same_device(rule));

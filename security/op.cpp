@@ -12,10 +12,23 @@ std::optional<Op> inverse(const Op& op) {
     using Inverse = std::optional<Op>;
     return std::visit(
         overload{[](const MakeDirectory& o) { return Inverse{RemoveDirectory{o.path, o.shared}}; },
-                 [](const MakeFile& o) { return o.keep ? Inverse{} : RemoveFile{o.path}; },
+                 [](const MakeFile& o) {
+                     if (!o.keep) return Inverse{RemoveFile{o.path}};
+                     return o.label.empty()
+                                ? Inverse{}
+                                : ReturnLabel{.path = o.path, .given = o.label, .back = o.label_back};
+                 },
                  [](const Chown& o) { return Inverse{Chown{o.path, o.id, o.was, o.owner}}; },
                  [](const GiveFile& o) {
                      return Inverse{ReturnFile{o.path, o.id, o.owner, o.back, o.holder, o.remember}};
+                 },
+                 [](const LabelFile& o) {
+                     return Inverse{ReturnLabel{o.path, o.id, o.label, o.back, o.holder, o.remember}};
+                 },
+                 [](const LabelTree& o) { return o.label.empty() ? Inverse{} : LabelTree{o.path, {}}; },
+                 [](const LoadProfile& o) {
+                     return o.was.empty() ? Inverse{RemoveProfile{o.name}}
+                                          : LoadProfile{o.name, o.was, o.text};
                  },
                  [](const MapOwner& o) { return Inverse{UnmapOwner{o.guest, o.path}}; },
                  [](const SetMode& o) { return Inverse{SetMode{o.path, o.id, o.was, o.mode}}; },
@@ -36,6 +49,7 @@ std::optional<Op> inverse(const Op& op) {
                  [](const MoveToCgroup&) { return Inverse{}; }, [](const OpenFile&) { return Inverse{}; },
                  [](const OpenVsock&) { return Inverse{}; }, [](const RemoveDirectory&) { return Inverse{}; },
                  [](const RemoveFile&) { return Inverse{}; }, [](const ReturnFile&) { return Inverse{}; },
+                 [](const ReturnLabel&) { return Inverse{}; }, [](const RemoveProfile&) { return Inverse{}; },
                  [](const UnmapOwner&) { return Inverse{}; }, [](const RemoveNode&) { return Inverse{}; },
                  [](const RemoveCgroup&) { return Inverse{}; }, [](const RemoveTap&) { return Inverse{}; },
                  [](const StopProcess&) { return Inverse{}; }},
@@ -64,6 +78,7 @@ std::string rule_text(const std::vector<DeviceRule>& rules) {
     for (const auto& rule : rules) out += (out.empty() ? "" : ", ") + printed(rule);
     return out;
 }
+std::string label_text(const std::string& label) { return label.empty() ? label : " labelled " + label; }
 std::string owner_text(Owner owner) { return fmt::format("+{}:+{}", owner.uid, owner.gid); }
 } // namespace
 
@@ -71,12 +86,14 @@ std::string printed(const Op& op) {
     return std::visit(
         overload{
             [](const MakeDirectory& o) {
-                return fmt::format("mkdir '{}' {:04o} {}", o.path, o.mode, owner_text(o.owner));
+                return fmt::format("mkdir '{}' {:04o} {}{}", o.path, o.mode, owner_text(o.owner),
+                                   label_text(o.label));
             },
             [](const RemoveDirectory& o) { return fmt::format("remove directory '{}'", o.path); },
             [](const MakeFile& o) {
-                return fmt::format("write '{}' {:04o} {}{}", o.path, o.mode, owner_text(o.owner),
-                                   o.copy_of ? " from '" + *o.copy_of + "'" : std::string());
+                return fmt::format("write '{}' {:04o} {}{}{}", o.path, o.mode, owner_text(o.owner),
+                                   o.copy_of ? " from '" + *o.copy_of + "'" : std::string(),
+                                   label_text(o.label));
             },
             [](const RemoveFile& o) { return fmt::format("remove '{}'", o.path); },
             [](const Chown& o) {
@@ -92,6 +109,20 @@ std::string printed(const Op& op) {
                 return fmt::format("return '{}' from {} to {} for {}", o.path, owner_text(o.given),
                                    owner_text(o.back), o.holder);
             },
+            [](const LabelFile& o) {
+                if (o.label == o.was)
+                    return fmt::format("hold '{}' with label {} for {}", o.path, o.label, o.holder);
+                return fmt::format("label '{}' {} (was {}) for {}", o.path, o.label, o.was, o.holder);
+            },
+            [](const ReturnLabel& o) {
+                return fmt::format("label '{}' {} again (now {}) for {}", o.path, o.back, o.given, o.holder);
+            },
+            [](const LabelTree& o) {
+                return fmt::format("label everything in '{}' {}", o.path,
+                                   o.label.empty() ? "as the policy has it" : o.label);
+            },
+            [](const LoadProfile& o) { return fmt::format("load AppArmor profile '{}'", o.name); },
+            [](const RemoveProfile& o) { return fmt::format("remove AppArmor profile '{}'", o.name); },
             [](const MapOwner& o) {
                 return fmt::format("show '{}' of {} as {}'s", o.path, owner_text(o.from), owner_text(o.to));
             },
@@ -124,8 +155,8 @@ std::string printed(const Op& op) {
                 return fmt::format("take from device list of '{}': {}", o.group, rule_text(o.rules));
             },
             [](const BindSocket& o) {
-                return fmt::format("listen on '{}' {:04o} {} as {}", o.path, o.mode, owner_text(o.owner),
-                                   o.symbol);
+                return fmt::format("listen on '{}' {:04o} {} as {}{}", o.path, o.mode, owner_text(o.owner),
+                                   o.symbol, label_text(o.label));
             },
             [](const MakeTap& o) {
                 return fmt::format("{} tap '{}'{} as {}", o.existing ? "open" : "make", o.name,

@@ -47,6 +47,7 @@ struct MakeDirectory {
     std::uint32_t mode = 0700;
     Owner owner{};
     bool shared = false; ///< not one guest's: left alone when it exists, removed again only when it is empty
+    std::string label{}; ///< SELinux's; empty: what the policy gives
     bool operator==(const MakeDirectory&) const = default;
 };
 /// Removes a directory and everything in it; follows no symlink and crosses no mount.
@@ -62,7 +63,8 @@ struct MakeFile {
     std::optional<std::string> copy_of{};
     std::uint32_t mode = 0600;
     Owner owner{};
-    bool keep = false; ///< left alone when it exists, and stays when the guest goes
+    bool keep = false;                 ///< left alone when it exists, and stays when the guest goes
+    std::string label{}, label_back{}; ///< SELinux's; of a file that stays: while the guest has it, and then
     bool operator==(const MakeFile&) const = default;
 };
 /// Removes a file, socket or symlink.
@@ -97,6 +99,31 @@ struct ReturnFile {
     std::string holder{};
     bool remember = false;
     bool operator==(const ReturnFile&) const = default;
+};
+/// The same for the SELinux label of a file: with `label` as it `was` it only holds.
+struct LabelFile {
+    std::string path{};
+    FileId id{};
+    std::string label{}, was{};
+    std::string back{};    ///< what it gets when the last holder lets go
+    std::string holder{};  ///< as in GiveFile
+    bool remember = false; ///< on the file itself as well, as libvirt does
+    bool operator==(const LabelFile&) const = default;
+};
+struct ReturnLabel {
+    std::string path{};
+    FileId id{};
+    std::string given{}, back{};
+    std::string holder{};
+    bool remember = false;
+    bool operator==(const ReturnLabel&) const = default;
+};
+/// Labels a folder of ours and all that is in it; follows no symlink and crosses no mount. With an empty
+/// `label` each gets what the policy has for it.
+struct LabelTree {
+    std::string path{};
+    std::string label{};
+    bool operator==(const LabelTree&) const = default;
 };
 struct SetMode {
     std::string path{};
@@ -214,6 +241,8 @@ struct BindSocket {
     std::string symbol{}, path{};
     std::uint32_t mode = 0700;
     Owner owner{};
+    std::string label{};        ///< SELinux's, of the file
+    std::string socket_label{}; ///< and of the socket: whoever accepts from it or connects to it has to match
     bool operator==(const BindSocket&) const = default;
 };
 struct MakeTap {
@@ -231,6 +260,7 @@ struct RemoveTap {
 struct OpenFile {
     std::string symbol{}, path{};
     bool write = false, append = false, create = false, truncate = false, optional = false;
+    std::string label{}; ///< SELinux's, of a file that this makes
     bool operator==(const OpenFile&) const = default;
 };
 struct OpenVsock {
@@ -248,10 +278,25 @@ struct StopProcess {
     bool operator==(const StopProcess&) const = default;
 };
 
+// ---- AppArmor
+// ----------------------------------------------------------------------------------------------
+/// Loads a profile, or puts another text in the place of one that is loaded.
+struct LoadProfile {
+    std::string name{}, text{};
+    std::string was{}; ///< the text before; empty: none was loaded
+    bool operator==(const LoadProfile&) const = default;
+};
+/// Takes it out of the kernel again.
+struct RemoveProfile {
+    std::string name{};
+    bool operator==(const RemoveProfile&) const = default;
+};
+
 using Op = std::variant<MakeDirectory, RemoveDirectory, MakeFile, RemoveFile, Chown, GiveFile, ReturnFile,
-                        SetMode, MakeNode, MakeLink, BindMount, RemoveNode, MapOwner, UnmapOwner, MakeCgroup,
-                        RemoveCgroup, SetCgroupValue, MoveToCgroup, DeviceAcl, AddDevices, RemoveDevices,
-                        BindSocket, MakeTap, RemoveTap, OpenFile, OpenVsock, StopProcess>;
+                        LabelFile, ReturnLabel, LabelTree, LoadProfile, RemoveProfile, SetMode, MakeNode,
+                        MakeLink, BindMount, RemoveNode, MapOwner, UnmapOwner, MakeCgroup, RemoveCgroup,
+                        SetCgroupValue, MoveToCgroup, DeviceAcl, AddDevices, RemoveDevices, BindSocket,
+                        MakeTap, RemoveTap, OpenFile, OpenVsock, StopProcess>;
 
 /// What takes `op` back. Absent where there is nothing to take back: what was only opened, what is kept, what
 /// ends with the process or the group, and the removals themselves.

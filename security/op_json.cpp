@@ -37,13 +37,15 @@ template <> inline constexpr auto members<DeviceRule> =
                member("write", &DeviceRule::write), member("mknod", &DeviceRule::make_node)};
 template <> inline constexpr auto members<MakeDirectory> =
     std::tuple{member("path", &MakeDirectory::path), member("mode", &MakeDirectory::mode),
-               member("owner", &MakeDirectory::owner), member("shared", &MakeDirectory::shared)};
+               member("owner", &MakeDirectory::owner), member("shared", &MakeDirectory::shared),
+               member("label", &MakeDirectory::label)};
 template <> inline constexpr auto members<RemoveDirectory> =
     std::tuple{member("path", &RemoveDirectory::path), member("only_empty", &RemoveDirectory::only_empty)};
 template <> inline constexpr auto members<MakeFile> =
     std::tuple{member("path", &MakeFile::path),       member("content", &MakeFile::content),
                member("copy_of", &MakeFile::copy_of), member("mode", &MakeFile::mode),
-               member("owner", &MakeFile::owner),     member("keep", &MakeFile::keep)};
+               member("owner", &MakeFile::owner),     member("keep", &MakeFile::keep),
+               member("label", &MakeFile::label),     member("label_back", &MakeFile::label_back)};
 template <> inline constexpr auto members<RemoveFile> = std::tuple{member("path", &RemoveFile::path)};
 template <> inline constexpr auto members<Chown> =
     std::tuple{member("path", &Chown::path), member("id", &Chown::id), member("owner", &Chown::owner),
@@ -57,6 +59,20 @@ template <> inline constexpr auto members<ReturnFile> =
     std::tuple{member("path", &ReturnFile::path),     member("id", &ReturnFile::id),
                member("given", &ReturnFile::given),   member("back", &ReturnFile::back),
                member("holder", &ReturnFile::holder), member("remember", &ReturnFile::remember)};
+template <> inline constexpr auto members<LabelFile> =
+    std::tuple{member("path", &LabelFile::path),        member("id", &LabelFile::id),
+               member("label", &LabelFile::label),      member("was", &LabelFile::was),
+               member("back", &LabelFile::back),        member("holder", &LabelFile::holder),
+               member("remember", &LabelFile::remember)};
+template <> inline constexpr auto members<ReturnLabel> =
+    std::tuple{member("path", &ReturnLabel::path),     member("id", &ReturnLabel::id),
+               member("given", &ReturnLabel::given),   member("back", &ReturnLabel::back),
+               member("holder", &ReturnLabel::holder), member("remember", &ReturnLabel::remember)};
+template <> inline constexpr auto members<LabelTree> =
+    std::tuple{member("path", &LabelTree::path), member("label", &LabelTree::label)};
+template <> inline constexpr auto members<LoadProfile> = std::tuple{
+    member("name", &LoadProfile::name), member("text", &LoadProfile::text), member("was", &LoadProfile::was)};
+template <> inline constexpr auto members<RemoveProfile> = std::tuple{member("name", &RemoveProfile::name)};
 template <> inline constexpr auto members<MapOwner> =
     std::tuple{member("guest", &MapOwner::guest), member("path", &MapOwner::path),
                member("id", &MapOwner::id), member("from", &MapOwner::from), member("to", &MapOwner::to)};
@@ -104,7 +120,8 @@ template <> inline constexpr auto members<RemoveDevices> =
                member("rules", &RemoveDevices::rules)};
 template <> inline constexpr auto members<BindSocket> =
     std::tuple{member("symbol", &BindSocket::symbol), member("path", &BindSocket::path),
-               member("mode", &BindSocket::mode), member("owner", &BindSocket::owner)};
+               member("mode", &BindSocket::mode),     member("owner", &BindSocket::owner),
+               member("label", &BindSocket::label),   member("socket_label", &BindSocket::socket_label)};
 template <> inline constexpr auto members<MakeTap> = std::tuple{member("symbol", &MakeTap::symbol),
                                                                 member("name", &MakeTap::name),
                                                                 member("bridge", &MakeTap::bridge),
@@ -115,10 +132,10 @@ template <> inline constexpr auto members<MakeTap> = std::tuple{member("symbol",
                                                                 member("existing", &MakeTap::existing)};
 template <> inline constexpr auto members<RemoveTap> = std::tuple{member("name", &RemoveTap::name)};
 template <> inline constexpr auto members<OpenFile> =
-    std::tuple{member("symbol", &OpenFile::symbol),    member("path", &OpenFile::path),
-               member("write", &OpenFile::write),      member("append", &OpenFile::append),
-               member("create", &OpenFile::create),    member("truncate", &OpenFile::truncate),
-               member("optional", &OpenFile::optional)};
+    std::tuple{member("symbol", &OpenFile::symbol),     member("path", &OpenFile::path),
+               member("write", &OpenFile::write),       member("append", &OpenFile::append),
+               member("create", &OpenFile::create),     member("truncate", &OpenFile::truncate),
+               member("optional", &OpenFile::optional), member("label", &OpenFile::label)};
 template <> inline constexpr auto members<OpenVsock> =
     std::tuple{member("symbol", &OpenVsock::symbol), member("cid", &OpenVsock::cid)};
 template <> inline constexpr auto members<StopProcess> =

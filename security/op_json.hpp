@@ -12,13 +12,14 @@
 namespace cloister {
 
 /// The Ops by name; the order is that of the variant.
-inline constexpr std::array op_names{
-    "make-directory", "remove-directory", "make-file",      "remove-file", "chown",
-    "give-file",      "return-file",      "set-mode",       "make-node",   "make-link",
-    "bind-mount",     "remove-node",      "map-owner",      "unmap-owner", "make-cgroup",
-    "remove-cgroup",  "set-cgroup-value", "move-to-cgroup", "device-acl",  "add-devices",
-    "remove-devices", "bind-socket",      "make-tap",       "remove-tap",  "open-file",
-    "open-vsock",     "stop-process"};
+inline constexpr std::array op_names{"make-directory", "remove-directory", "make-file",      "remove-file",
+                                     "chown",          "give-file",        "return-file",    "label-file",
+                                     "return-label",   "label-tree",       "load-profile",   "remove-profile",
+                                     "set-mode",       "make-node",        "make-link",      "bind-mount",
+                                     "remove-node",    "map-owner",        "unmap-owner",    "make-cgroup",
+                                     "remove-cgroup",  "set-cgroup-value", "move-to-cgroup", "device-acl",
+                                     "add-devices",    "remove-devices",   "bind-socket",    "make-tap",
+                                     "remove-tap",     "open-file",        "open-vsock",     "stop-process"};
 static_assert(op_names.size() == std::variant_size_v<Op>);
 
 boost::json::value to_json(const Op& op);

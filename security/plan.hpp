@@ -29,9 +29,14 @@ struct Identity {
     bool relabel_dac = true;    ///< false: no chown (dynamic_ownership = 0, relabel='no', type='none')
     bool remember_owner = true; ///< false: root's afterwards, whosever it was
     bool map_owner = false; ///< ownership = "idmap": files stay their owner's, the guest sees them as its own
-    std::string process_context{}; ///< SELinux; empty: not confined by SELinux
-    std::string image_context{};
-    bool relabel_selinux = false;
+    std::string process_context{};      ///< SELinux; empty: not confined by SELinux
+    std::string image_context{};        ///< of what is the guest's alone
+    std::string shared_context{};       ///< of what several guests write
+    std::string content_context{};      ///< of what it only reads
+    bool relabel_selinux = false;       ///< false: files of the host keep their labels
+    std::string apparmor_profile{};     ///< empty: not confined by AppArmor
+    bool make_apparmor_profile = false; ///< from the grants; false: the administrator's, and loaded
+    std::string mac_why{};              ///< the same for SELinux or AppArmor
     std::string why{};
     bool operator==(const Identity&) const = default;
 };

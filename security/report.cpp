@@ -11,6 +11,7 @@ std::string_view layer_name(Layer layer) {
     switch (layer) {
     case Layer::none: return "process";
     case Layer::selinux: return "selinux";
+    case Layer::apparmor: return "apparmor";
     case Layer::dac: return "dac";
     case Layer::mountns: return "mountns";
     case Layer::cgroup: return "cgroup";

@@ -14,7 +14,7 @@ template <class Visit, class S> bool walk(S& s, Visit&& v) {
            v(s.uid) && v(s.gid) && v(s.groups) && v(s.kept_capabilities) && v(s.last_capability) &&
            v(s.clear_capabilities) && v(s.no_new_privs) && v(s.seccomp) && v(s.landlock) &&
            v(s.landlock_fs) && v(s.landlock_allow) && v(s.landlock_scoped) && v(s.selinux_exec) &&
-           v(s.program) && v(s.argv) && v(s.env);
+           v(s.selinux_dev) && v(s.apparmor_exec) && v(s.program) && v(s.argv) && v(s.env);
 }
 
 struct Writer {

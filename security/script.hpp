@@ -33,7 +33,9 @@ struct Script {
     std::uint64_t landlock_fs = 0;    ///< handled_access_fs
     std::uint64_t landlock_allow = 0; ///< of these, allowed everywhere
     std::uint64_t landlock_scoped = 0;
-    std::string selinux_exec{}; ///< written to /proc/self/attr/exec
+    std::string selinux_exec{};  ///< the context that QEMU gets; empty: the policy decides
+    std::string selinux_dev{};   ///< of all that is in the private /dev; empty: the policy decides
+    std::string apparmor_exec{}; ///< the profile that QEMU gets; empty: none
     std::string program{};
     std::vector<std::string> argv{}, env{};
     bool operator==(const Script&) const = default;

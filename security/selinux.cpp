@@ -48,9 +48,25 @@ Result<SelinuxContext> context_or_refusal(const std::string& text, std::string_v
     return fail(Code::config_unsupported, tr("the SELinux context '{0}' of {1} is not valid", text, whose));
 }
 
-std::string with_range(SelinuxContext context, std::string_view sensitivity, std::string_view pair) {
-    context.range = fmt::format("{}:{}", sensitivity, pair);
+std::string with_range(SelinuxContext context, std::string_view sensitivity, std::string_view pair,
+                       bool mls) {
+    context.range = mls ? fmt::format("{}:{}", sensitivity, pair) : std::string();
     return printed(context);
+}
+
+/// The lines that say something, without blanks at their ends.
+std::vector<std::string> lines_of(std::string_view text) {
+    std::vector<std::string> out;
+    while (!text.empty()) {
+        const auto end = std::min(text.find('\n'), text.size());
+        auto line = text.substr(0, end);
+        text.remove_prefix(std::min(end + 1, text.size()));
+        while (!line.empty() && (line.back() == ' ' || line.back() == '\t' || line.back() == '\r'))
+            line.remove_suffix(1);
+        line.remove_prefix(std::min(line.find_first_not_of(" \t"), line.size()));
+        if (!line.empty() && line.front() != '#') out.emplace_back(line);
+    }
+    return out;
 }
 
 } // namespace
@@ -91,7 +107,7 @@ std::optional<McsRange> mcs_range(std::string_view range) {
     return out;
 }
 
-Result<std::string> mcs_pair(const McsRange& range, const std::set<std::string>& taken,
+Result<std::string> mcs_pair(const McsRange& range, const std::multiset<std::string>& taken,
                              std::uint64_t random) {
     const std::uint64_t width = range.last - range.first + 1;
     const std::uint64_t all = width * (width - 1) / 2;
@@ -117,6 +133,20 @@ std::optional<std::string> pair_in(const SelinuxContext& context) {
     return pair_text((*found)[0], (*found)[1]);
 }
 
+SelinuxPolicy selinux_policy_in(std::string_view domain_file, std::string_view image_file, std::string daemon,
+                                bool mls) {
+    const auto domains = lines_of(domain_file), images = lines_of(image_file);
+    const auto nth = [](const std::vector<std::string>& lines, std::size_t n) {
+        return n < lines.size() ? lines[n] : std::string();
+    };
+    return {.process = nth(domains, 0),
+            .process_tcg = nth(domains, 1),
+            .image = nth(images, 0),
+            .content = nth(images, 1),
+            .daemon = std::move(daemon),
+            .mls = mls};
+}
+
 Result<SelinuxLabels> selinux_labels(const SelinuxPolicy& policy, const SelinuxWish& wish,
                                      std::string_view sensitivity, std::string_view pair, bool tcg) {
     SelinuxLabels out;
@@ -126,7 +156,7 @@ Result<SelinuxLabels> selinux_labels(const SelinuxPolicy& policy, const SelinuxW
         const auto process = TRY(context_or_refusal(wish.label, "<seclabel>"));
         out.process = wish.label; // to the letter: what the administrator labels by hand has to match
         image.range = process.range;
-        if (wish.relabel) out.image = printed(image);
+        out.image = printed(image);
         return out;
     }
     auto process = TRY(context_or_refusal(
@@ -135,22 +165,9 @@ Result<SelinuxLabels> selinux_labels(const SelinuxPolicy& policy, const SelinuxW
     const auto daemon = TRY(context_or_refusal(policy.daemon, "the daemon"));
     process.user = image.user = daemon.user; // a user may not make files of another
     process.role = daemon.role;              // of files it stays object_r
-    out.process = with_range(std::move(process), sensitivity, pair);
-    out.image = with_range(std::move(image), sensitivity, pair);
+    out.process = with_range(std::move(process), sensitivity, pair, policy.mls);
+    out.image = with_range(std::move(image), sensitivity, pair, policy.mls);
     return out;
-}
-
-std::optional<std::string> file_label(const Grant& grant, const SelinuxLabels& guest,
-                                      const SelinuxPolicy& policy) {
-    if (guest.image.empty() || grant.keep_owner) return std::nullopt;
-    for (const auto& change : grant.overrides) {
-        if (!change.model.empty() && change.model != "selinux") continue;
-        if (!change.relabel) return std::nullopt;
-        if (change.label && selinux_context(*change.label)) return change.label;
-    }
-    if (grant.sharing == Sharing::shared && grant.access == Access::read_write) return policy.image;
-    if (grant.access == Access::read && !grant.created_by_us) return policy.content;
-    return guest.image;
 }
 
 } // namespace cloister

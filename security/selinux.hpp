@@ -1,10 +1,9 @@
-/// SELinux: the contexts of a guest and of its files, computed from what the policy and the <seclabel> say.
+/// SELinux: the contexts of a guest, computed from what the policy and the <seclabel> say.
 /// Pure: nothing is labelled here, and without SELinux nothing is computed at all.
 /// Source: facts/behaviour.md A.31.
 #pragma once
 
 #include "conf/base/result.hpp"
-#include "security/grant.hpp"
 
 #include <cstdint>
 #include <optional>
@@ -34,7 +33,8 @@ struct McsRange {
 std::optional<McsRange> mcs_range(std::string_view range);
 /// Two different categories, the lower first: "c57,c903". `random` chooses among those that are not `taken`.
 /// Errors: internal when all are.
-Result<std::string> mcs_pair(const McsRange& range, const std::set<std::string>& taken, std::uint64_t random);
+Result<std::string> mcs_pair(const McsRange& range, const std::multiset<std::string>& taken,
+                             std::uint64_t random);
 /// The pair that a context has, lower first, however it is written ("c9,c3", "c3.c4"); absent: none.
 std::optional<std::string> pair_in(const SelinuxContext& context);
 
@@ -43,24 +43,26 @@ struct SelinuxPolicy {
     std::string process{}, process_tcg{}; ///< "system_u:system_r:svirt_t:s0"; TCG: svirt_tcg_t, may be empty
     std::string image{}, content{};       ///< "system_u:object_r:svirt_image_t:s0", "…:virt_content_t:s0"
     std::string daemon{};                 ///< its own context
+    bool mls = true;                      ///< the policy has levels and categories
+    bool operator==(const SelinuxPolicy&) const = default;
 };
+/// From the two context files: the first line is of KVM or of a guest's own disk, the second of TCG or of
+/// what it only reads. `daemon`: its context.
+SelinuxPolicy selinux_policy_in(std::string_view domain_file, std::string_view image_file, std::string daemon,
+                                bool mls);
 /// The <seclabel model='selinux'> of a guest.
 struct SelinuxWish {
     enum class Type { dynamic, fixed, none } type = Type::dynamic;
-    bool relabel = true;
     std::string label{}; ///< fixed: the process's
     std::string base{};  ///< dynamic: whose type to take instead of the policy's
 };
 struct SelinuxLabels {
     std::string process{}; ///< empty: QEMU is not confined by SELinux
-    std::string image{};   ///< empty: no file is labelled
+    std::string image{};   ///< what is its own; empty with it
     bool operator==(const SelinuxLabels&) const = default;
 };
 /// Errors: config_unsupported for a context that is none, in the policy's files or in the definition.
 Result<SelinuxLabels> selinux_labels(const SelinuxPolicy& policy, const SelinuxWish& wish,
                                      std::string_view sensitivity, std::string_view pair, bool tcg);
-/// The label that one grant's file gets; absent: it is left alone.
-std::optional<std::string> file_label(const Grant& grant, const SelinuxLabels& guest,
-                                      const SelinuxPolicy& policy);
 
 } // namespace cloister

@@ -86,7 +86,19 @@ private:
         if (!who.process_context.empty())
             threads(
                 Layer::selinux, "context", who.process_context, [](const auto& t) { return t.context; },
-                who.why);
+                who.mac_why);
+        if (!who.apparmor_profile.empty())
+            threads(
+                Layer::apparmor, "profile", who.apparmor_profile + " (enforce)",
+                [](const auto& t) { return t.context; }, who.mac_why);
+        for (const auto& op : lowered_.ownership)
+            if (const auto* file = std::get_if<LabelFile>(&op)) {
+                const auto found = facts_.labels.find(file->path);
+                item(Layer::selinux, "label of " + file->path, file->label,
+                     found == facts_.labels.end() ? std::string() : found->second, file->holder);
+            }
+        if (plan_.confinement.mount_namespace && !lowered_.script.selinux_dev.empty())
+            item(Layer::selinux, "label of /dev", lowered_.script.selinux_dev, facts_.dev_label, who.mac_why);
         for (const auto& op : lowered_.devices)
             if (const auto* map = std::get_if<MapOwner>(&op)) {
                 const auto& found = facts_.idmapped_mounts;

@@ -30,9 +30,11 @@ struct ProcessFacts {
     ProcessId process{};
     std::vector<ThreadFacts> threads{};
     bool own_mount_namespace = false;
-    std::map<std::string, Seen> dev{};     ///< names in its /dev, without what lies in submounts
-    std::vector<std::string> dev_mounts{}; ///< mount points at and below /dev, as it sees them
-    std::string dev_flags{};               ///< of its /dev: "rw,nosuid,noexec,relatime"
+    std::map<std::string, Seen> dev{};           ///< names in its /dev, without what lies in submounts
+    std::vector<std::string> dev_mounts{};       ///< mount points at and below /dev, as it sees them
+    std::string dev_flags{};                     ///< of its /dev: "rw,nosuid,noexec,relatime"
+    std::string dev_label{};                     ///< SELinux: of its /dev
+    std::map<std::string, std::string> labels{}; ///< SELinux: of the host's files that were labelled for it
     std::vector<std::string> idmapped_mounts{};
     std::vector<std::string> peer_mounts{}; ///< mounts that could propagate out of its namespace (shared:N)
     bool follows_host = false;              ///< what the host mounts later arrives: its "/" is a slave

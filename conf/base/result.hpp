@@ -12,7 +12,7 @@
 namespace cloister {
 
 /// Which of the stacked confinement layers refused. `none`: not a refusal.
-enum class Layer { none, selinux, dac, mountns, cgroup, caps, seccomp, landlock, limits };
+enum class Layer { none, selinux, apparmor, dac, mountns, cgroup, caps, seccomp, landlock, limits };
 
 /// Why an operation failed: what a client sees, and what a log needs.
 struct Error {

@@ -13,10 +13,11 @@ constexpr Range filled{.form = Form::filled}, path{.form = Form::path}, uuid{.fo
 
 constexpr std::array table{
     // who QEMU is, and what confines it
-    key<&C::security_driver>("security_driver", {.choices = "selinux apparmor none", .bare_string = true},
-                             "Mandatory access control of guests. Unset: what the host offers. \"none\": "
-                             "none, but guests still run as `user`.\n[]: neither that nor another user: QEMU "
-                             "keeps the daemon's identity, and every guest is tainted."),
+    key<&C::security_driver>(
+        "security_driver", {.choices = "selinux apparmor none", .bare_string = true},
+        "Mandatory access control of guests. Unset: what the host offers, SELinux or AppArmor. \"none\": "
+        "none, but guests still run as `user`.\n[]: neither that nor another user: QEMU "
+        "keeps the daemon's identity, and every guest is tainted."),
     key<&C::security_default_confined>("security_default_confined", any,
                                        "Whether a guest without a <seclabel> is confined."),
     key<&C::security_require_confined>("security_require_confined", any,
@@ -25,7 +26,8 @@ constexpr std::array table{
     key<&C::group>("group", filled, "The group QEMU runs as."),
     key<&C::dynamic_ownership>("dynamic_ownership", any,
                                "Whether a guest's files are given to that user while it runs."),
-    key<&C::remember_owner>("remember_owner", any, "Whether the former owner is remembered and restored."),
+    key<&C::remember_owner>("remember_owner", any,
+                            "Whether the former owner and SELinux label are remembered and restored."),
     key<&C::cgroup_controllers>(
         "cgroup_controllers",
         {.choices = "cpu devices memory blkio cpuset cpuacct freezer net_cls perf_event"},

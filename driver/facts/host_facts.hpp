@@ -2,6 +2,8 @@
 /// asks about. driver/probe fills it; a dry run pins it.
 #pragma once
 
+#include "security/selinux.hpp"
+
 #include <cstdint>
 #include <map>
 #include <optional>
@@ -96,6 +98,8 @@ struct HostFacts {
     std::set<std::string> not_kept_apart{};         ///< host PCI names below a switch port without ACS
     std::optional<Ids> emulator_ids{};              ///< of qemu.conf's user and group
     std::optional<std::string> selinux{};           ///< "enforcing", "permissive"; absent: no SELinux
+    SelinuxPolicy selinux_policy{};                 ///< empty without SELinux, or when it names no contexts
+    bool apparmor = false;                          ///< it is in force
     bool operator==(const HostFacts&) const = default;
 };
 

@@ -6,6 +6,7 @@
 #include "driver/describe/describe.hpp"
 #include "driver/offload.hpp"
 #include "driver/op/find.hpp"
+#include "driver/plan/mac.hpp"
 #include "driver/probe/host_probe.hpp"
 #include "driver/probe/node.hpp"
 #include "driver/probe/sysfs.hpp"
@@ -81,13 +82,16 @@ std::int32_t max_vcpus_of_kvm() {
     return most > 0 ? most : max_vcpus_of_qemu;
 }
 
-/// As qemu.conf stacks them: SELinux or nothing, then DAC, unless everything is off.
+/// As qemu.conf stacks them: SELinux, AppArmor or nothing, then DAC, unless everything is off.
 std::vector<SecurityModel> security_models(const QemuConf& conf, const HostFacts& host) {
     const bool off = conf.security_driver && conf.security_driver->empty();
-    const bool mandatory =
-        host.selinux && !off &&
-        (!conf.security_driver || std::ranges::count(*conf.security_driver, "selinux") > 0);
-    std::vector<SecurityModel> out{{.model = mandatory ? "selinux" : "none"}};
+    std::vector<SecurityModel> out{{.model = std::string(mac_model(conf, host))}};
+    if (out.front().model == "selinux") {
+        const auto& policy = host.selinux_policy;
+        out.front().base_labels = {
+            {"kvm", policy.process},
+            {"qemu", policy.process_tcg.empty() ? policy.process : policy.process_tcg}};
+    }
     if (off || !host.privileged || !host.emulator_ids) return out;
     const auto label =
         "+" + std::to_string(host.emulator_ids->uid) + ":+" + std::to_string(host.emulator_ids->gid);

@@ -3,6 +3,7 @@
 #include "conf/base/tr.hpp"
 #include "conf/domain/domain.hpp"
 #include "driver/op/find.hpp"
+#include "driver/probe/sysfs.hpp"
 
 #include <array>
 #include <chrono>
@@ -56,11 +57,20 @@ call::DomainGetSecurityLabelOut label_of(std::string text, bool enforcing) {
     return {.label = {std::move(text)}, .enforcing = enforcing ? 1 : 0};
 }
 
+const std::string& mandatory_label(const Identity& who) {
+    return who.process_context.empty() ? who.apparmor_profile : who.process_context;
+}
+/// SELinux may only log what it would refuse.
+bool is_enforced(const Identity& who) {
+    return who.process_context.empty() || file_number("/sys/fs/selinux/enforce") == 1;
+}
+
 std::vector<call::DomainGetSecurityLabelOut> labels(const Guest& guest) {
     std::vector<call::DomainGetSecurityLabelOut> out;
     if (!guest.running) return out;
     const auto& who = guest.running->plan.identity;
-    if (!who.process_context.empty()) out.push_back(label_of(who.process_context, true));
+    if (const auto label = mandatory_label(who); !label.empty())
+        out.push_back(label_of(label, is_enforced(who)));
     if (who.set_ids) out.push_back(label_of(fmt::format("+{}:+{}", who.uid, who.gid), false));
     return out;
 }
@@ -139,8 +149,9 @@ Task<Result<DomainGetMessages::Out>> DomainGetMessages::run(Call call, In in) {
 Task<Result<DomainGetSecurityLabel::Out>> DomainGetSecurityLabel::run(Call call, In in) {
     CO_TRY(guest, find(call, in.dom));
     // The one model that virNodeGetSecurityModel names; owners are in the list only.
-    const auto context = guest->running ? guest->running->plan.identity.process_context : std::string{};
-    co_return label_of(context, !context.empty());
+    const auto who = guest->running ? guest->running->plan.identity : Identity{};
+    const auto& label = mandatory_label(who);
+    co_return label_of(label, !label.empty() && is_enforced(who));
 }
 Task<Result<DomainGetSecurityLabelList::Out>> DomainGetSecurityLabelList::run(Call call, In in) {
     CO_TRY(guest, find(call, in.dom));

@@ -4,6 +4,7 @@
 #include "driver/facts/host_facts.hpp"
 #include "driver/offload.hpp"
 #include "driver/op/find.hpp"
+#include "driver/plan/mac.hpp"
 #include "driver/probe/host_probe.hpp"
 #include "driver/probe/node.hpp"
 #include "driver/probe/sysfs.hpp"
@@ -120,9 +121,7 @@ Task<Result<NodeGetFreeMemory::Out>> NodeGetFreeMemory::run(Call, In) {
 
 Task<Result<NodeGetSecurityModel::Out>> NodeGetSecurityModel::run(Call call, In) {
     CO_TRY(facts, co_await call.driver->facts({}));
-    const auto& drivers = call.driver->conf().security_driver;
-    const bool mandatory = facts.selinux && (!drivers || std::ranges::count(*drivers, "selinux") > 0);
-    std::string model = mandatory ? "selinux" : "none", doi = "0";
+    std::string model(mac_model(call.driver->conf(), facts)), doi = "0";
     model.push_back('\0'); // the wire's arrays carry it
     doi.push_back('\0');
     co_return Out{.model = {std::move(model)}, .doi = {std::move(doi)}};

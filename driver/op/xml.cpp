@@ -11,10 +11,13 @@ namespace cloister {
 
 namespace {
 
-/// Without the owner that the start chose by itself: another host has another user for its guests.
+/// Without the labels that the start chose by itself: another host has another user for its guests, and
+/// other labels to give.
 Domain for_another_host(Domain live, const Domain& written) {
-    const auto of_owner = [](const SecLabel& label) { return label.model == "dac"; };
-    if (std::ranges::none_of(written.seclabels, of_owner)) std::erase_if(live.seclabels, of_owner);
+    for (const std::string_view model : {"dac", "selinux", "apparmor"}) {
+        const auto of_it = [&](const SecLabel& label) { return label.model == model; };
+        if (std::ranges::none_of(written.seclabels, of_it)) std::erase_if(live.seclabels, of_it);
+    }
     return live;
 }
 

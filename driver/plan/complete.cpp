@@ -9,6 +9,7 @@
 #include "driver/plan/check.hpp"
 #include "driver/plan/controllers.hpp"
 #include "driver/plan/cpu.hpp"
+#include "driver/plan/mac.hpp"
 #include "driver/plan/pci_class.hpp"
 #include "driver/plan/usb.hpp"
 
@@ -150,18 +151,16 @@ Result<> check_devices(const Domain& domain, const QemuCaps* caps, const QemuCon
     return {};
 }
 
-/// A lone label without a model means the host's first security driver. Without SELinux that is the driver
-/// that does nothing, and there is nothing to make a label of.
+/// A lone label without a model means the host's first security driver. Where nothing mandatory is in force
+/// that is the driver that does nothing, and there is nothing to make a label of.
 void complete_seclabels(Domain& domain, const QemuConf& conf, const HostFacts& facts) {
-    const auto& drivers = conf.security_driver;
-    const bool selinux =
-        facts.selinux && (!drivers || std::ranges::find(*drivers, "selinux") != drivers->end());
+    const auto model = mac_model(conf, facts);
+    const bool mandatory = model != "none";
     // The model "none" is the older spelling of "not confined by SELinux".
-    const auto is_selinux = [](const SecLabel& label) { return label.model == "selinux"; };
-    if (selinux && std::ranges::none_of(domain.seclabels, is_selinux))
+    if (mandatory && label_of(domain, model) == nullptr)
         for (auto& label : domain.seclabels)
             if (label.model == "none") {
-                label.model = "selinux";
+                label.model = model;
                 label.type = SecLabelType::none;
                 label.relabel.reset();
             }
@@ -170,8 +169,8 @@ void complete_seclabels(Domain& domain, const QemuConf& conf, const HostFacts& f
     if (label.model || label.type == SecLabelType::static_ ||
         (label.type == SecLabelType::dynamic && label.baselabel))
         return; // the checks refuse what has to name its model
-    label.model = selinux ? "selinux" : "none";
-    if (selinux || label.type == SecLabelType::none) return;
+    label.model = model;
+    if (mandatory || label.type == SecLabelType::none) return;
     label.type = SecLabelType::none;
     label.relabel.reset();
 }

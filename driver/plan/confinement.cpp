@@ -3,6 +3,7 @@
 #include "conf/base/tr.hpp"
 #include "conf/domain/devices.hpp"
 #include "conf/settings/provenance.hpp"
+#include "driver/plan/mac.hpp"
 #include "driver/plan/relaxations.hpp"
 
 #include <algorithm>
@@ -12,18 +13,6 @@
 namespace cloister {
 
 namespace {
-
-const SecLabel* label_of(const Domain& domain, std::string_view model) {
-    for (const auto& label : domain.seclabels)
-        if (label.model == model) return &label;
-    return nullptr;
-}
-/// A single <seclabel type='none'/> without a model speaks of all.
-const SecLabel* modelless_none(const Domain& domain) {
-    for (const auto& label : domain.seclabels)
-        if (label.type == SecLabelType::none && (!label.model || label.model == "none")) return &label;
-    return nullptr;
-}
 
 std::optional<std::uint32_t> number(std::string_view text) {
     if (text.starts_with('+')) text.remove_prefix(1);
@@ -47,14 +36,28 @@ Result<> check_mac(const PlanContext& context) {
         if (label.type == SecLabelType::none && model == "dac" && context.conf.security_require_confined)
             return unconfined();
         if (model == "dac" || model == "none" || model.empty()) continue;
-        const bool named =
-            context.conf.security_driver &&
-            std::ranges::find(*context.conf.security_driver, model) == context.conf.security_driver->end();
-        if (model != "selinux" || !context.facts.selinux || named)
+        if (model != mac_model(context.conf, context.facts))
             return fail(Code::config_unsupported, tr("Security driver model '{0}' is not available", model));
         if (label.type == SecLabelType::none && context.conf.security_require_confined) return unconfined();
     }
     if (context.conf.security_require_confined && modelless_none(domain)) return unconfined();
+    return {};
+}
+
+Result<> add_mac(const PlanContext& context, Identity& who) {
+    const auto labels = TRY(mac_labels(context.domain, context.conf, context.facts, context.reserved));
+    if (labels.process.empty()) return {};
+    who.mac_why = labels.why;
+    if (labels.model == "apparmor") {
+        who.apparmor_profile = labels.process;
+        who.make_apparmor_profile = labels.make_profile;
+        return {};
+    }
+    who.process_context = labels.process;
+    who.image_context = labels.image;
+    who.shared_context = context.facts.selinux_policy.image;
+    who.content_context = context.facts.selinux_policy.content;
+    who.relabel_selinux = labels.relabel;
     return {};
 }
 
@@ -153,6 +156,7 @@ Result<Identity> identity_of(const PlanContext& context) {
         return fail(Code::config_unsupported,
                     tr("the user '{0}' or the group '{1}' of qemu.conf is not known on this host", conf.user,
                        conf.group));
+    TRY(add_mac(context, who));
     who.uid = configured->uid;
     who.gid = configured->gid;
     who.groups = configured->groups;

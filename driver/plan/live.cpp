@@ -8,6 +8,7 @@
 #include "driver/plan/alias.hpp"
 #include "driver/plan/firmware.hpp"
 #include "driver/plan/graphics_ports.hpp"
+#include "driver/plan/mac.hpp"
 #include "driver/plan/parts.hpp"
 #include "driver/plan/usb.hpp"
 
@@ -118,6 +119,22 @@ Result<> place_devices(Domain& live, const Reserved& reserved, const QemuConf& c
     return {};
 }
 
+/// The mandatory one first, as the models are stacked.
+Result<> label_for_mac(Domain& live, const QemuConf& conf, const HostFacts& facts, const Reserved& reserved) {
+    const auto labels = TRY(mac_labels(live, conf, facts, reserved));
+    if (labels.process.empty()) return {};
+    const auto& image = labels.model == "apparmor" ? labels.process : labels.image;
+    auto own =
+        std::ranges::find_if(live.seclabels, [&](const SecLabel& l) { return l.model == labels.model; });
+    if (own == live.seclabels.end())
+        own = live.seclabels.insert(live.seclabels.begin(), SecLabel{.type = SecLabelType::dynamic,
+                                                                     .model = std::string(labels.model),
+                                                                     .relabel = YesNo::yes});
+    own->label = labels.process;
+    if (labels.relabel) own->imagelabel = image;
+    return {};
+}
+
 void label(Domain& live, const QemuConf& conf, const HostFacts& facts) {
     if (conf.security_driver && conf.security_driver->empty()) return;
     if (!facts.emulator_ids || !facts.privileged) return;
@@ -215,6 +232,7 @@ Result<Domain> live_copy(const Domain& domain, const QemuCaps&, const QemuConf& 
     assign_aliases(live);
     TRY(place_devices(live, reserved, conf, paths));
     prepare_disks(live, facts);
+    TRY(label_for_mac(live, conf, facts, reserved));
     label(live, conf, facts);
     return live;
 }

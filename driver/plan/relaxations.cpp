@@ -2,6 +2,7 @@
 
 #include "conf/base/tr.hpp"
 #include "conf/settings/provenance.hpp"
+#include "driver/plan/mac.hpp"
 
 #include <algorithm>
 
@@ -12,10 +13,10 @@ bool has(const std::vector<std::string>& words, std::string_view word) {
     return std::ranges::find(words, word) != words.end();
 }
 
-/// SELinux is there and is not used for a guest that says nothing: by which key.
-const char* selinux_off_by(const QemuConf& conf, const HostFacts& facts) {
-    if (!facts.selinux) return nullptr;
-    if (conf.security_driver && !has(*conf.security_driver, "selinux")) return "security_driver";
+/// A security module is there and is not used for a guest that says nothing: by which key.
+const char* mac_off_by(const QemuConf& conf, const HostFacts& facts) {
+    if (!facts.selinux && !facts.apparmor) return nullptr;
+    if (mac_model(conf, facts) == "none") return "security_driver";
     return conf.security_default_confined ? nullptr : "security_default_confined";
 }
 
@@ -23,9 +24,12 @@ const char* selinux_off_by(const QemuConf& conf, const HostFacts& facts) {
 
 std::vector<std::string> host_wide_relaxations(const QemuConf& conf, const HostFacts& facts) {
     std::vector<std::string> out;
-    if (const auto* key = selinux_off_by(conf, facts))
-        out.push_back(tr("SELinux does not confine a guest whose definition does not ask for it: {0}",
-                         key_why(conf, key)));
+    if (const auto* key = mac_off_by(conf, facts))
+        out.push_back(facts.selinux
+                          ? tr("SELinux does not confine a guest whose definition does not ask for it: {0}",
+                               key_why(conf, key))
+                          : tr("AppArmor does not confine a guest whose definition does not ask for it: {0}",
+                               key_why(conf, key)));
     const bool no_owners = conf.security_driver && conf.security_driver->empty();
     if (!conf.dynamic_ownership && !no_owners)
         out.push_back(tr("owners of files are left alone: {0}", key_why(conf, "dynamic_ownership")));

@@ -57,13 +57,16 @@ private:
         };
         if (named("selinux") && !selinux)
             refuse("security_driver", tr("security driver 'selinux' is not enabled on this host"));
-        if (named("apparmor"))
-            refuse("security_driver", tr("security driver 'apparmor' is not available in this version"));
-        const bool mandatory = selinux && (!conf_.security_driver || named("selinux"));
+        const bool apparmor = apparmor_enabled();
+        if (named("apparmor") && !apparmor)
+            refuse("security_driver", tr("security driver 'apparmor' is not enabled on this host"));
+        const bool unset = !conf_.security_driver.has_value();
+        const bool mandatory =
+            (selinux && (unset || named("selinux"))) || (apparmor && (unset || named("apparmor")));
         if (conf_.security_require_confined && !mandatory)
-            refuse(
-                "security_require_confined",
-                tr("no security driver of this host can confine a guest: SELinux is off or not asked for"));
+            refuse("security_require_confined",
+                   tr("no security driver of this host can confine a guest: SELinux and AppArmor are off or "
+                      "not asked for"));
     }
 
     /// A default that is missing is told to the guest that is to run as it: a host may use another by label.

@@ -3,6 +3,7 @@
 #include "driver/probe/host_devices.hpp"
 #include "driver/probe/images.hpp"
 #include "driver/probe/sysfs.hpp"
+#include "security/kernel/selinux.hpp"
 
 #include <algorithm>
 #include <cstdlib>
@@ -115,6 +116,8 @@ FirmwareFolder folder_of(const std::string& path) {
 
 } // namespace
 
+bool apparmor_enabled() { return file_line("/sys/module/apparmor/parameters/enabled") == "Y"; }
+
 MergedFirmware installed_firmware() {
     return merged_firmware({folder_of("/usr/share/qemu/firmware"), folder_of("/etc/qemu/firmware")});
 }
@@ -139,6 +142,10 @@ Result<HostFacts> host_facts(const QemuConf& conf, const HostQuestions& question
     for (const auto* name : variables)
         if (const auto* value = ::secure_getenv(name)) out.environment.emplace(name, value);
     out.selinux = selinux_state();
+    // What is wrong with it is told when a guest is to be confined by it.
+    if (out.selinux)
+        if (auto policy = selinux_policy(); policy && *policy) out.selinux_policy = **std::move(policy);
+    out.apparmor = apparmor_enabled();
 
     // What is wrong with the user of qemu.conf is told when a guest is to run as it.
     if (auto ids = ids_of(conf.user, conf.group)) out.emulator_ids = *std::move(ids);

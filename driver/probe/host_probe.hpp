@@ -40,6 +40,8 @@ Result<Ids> ids_of(std::string_view user, std::string_view group);
 /// The same for "USER:GROUP" or "USER" (then the user's own group).
 Result<Ids> ids_of(std::string_view owner);
 
+/// Whether AppArmor is in force.
+bool apparmor_enabled();
 /// Whether a process with these ids may open the KVM device for reading and writing, by mode and ACL.
 bool kvm_usable(const Ids& ids);
 

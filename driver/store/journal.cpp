@@ -20,6 +20,7 @@ namespace {
 
 bool outlives_power(const Op& op) {
     return std::holds_alternative<Chown>(op) || std::holds_alternative<ReturnFile>(op) ||
+           std::holds_alternative<ReturnLabel>(op) || std::holds_alternative<LabelTree>(op) ||
            std::holds_alternative<SetMode>(op);
 }
 

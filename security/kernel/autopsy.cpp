@@ -4,12 +4,14 @@
 #include "security/kernel/helper.hpp"
 #include "security/kernel/run.hpp"
 #include "security/kernel/seccomp.hpp"
+#include "security/kernel/selinux.hpp"
 
 #include <algorithm>
 #include <array>
 #include <cerrno>
 #include <csignal>
 #include <fcntl.h>
+#include <functional>
 #include <poll.h>
 #include <unistd.h>
 
@@ -18,28 +20,42 @@ namespace {
 
 using Clock = std::chrono::steady_clock;
 
-/// The number of the fatal call. The audit lines are written by a thread of the kernel's, a moment later;
-/// where an audit daemon takes them, none comes at all.
-std::optional<int> fatal_syscall(std::int32_t pid) {
+/// Shows `found` the records of the kernel's log until it is content. The audit lines are written by a thread
+/// of the kernel's, a moment later; where an audit daemon takes them, none comes at all.
+void each_kernel_line(const std::function<bool(std::string_view)>& found) {
     const Fd log(::open("/dev/kmsg", O_RDONLY | O_NONBLOCK | O_CLOEXEC));
-    if (!log) return std::nullopt;
-    std::optional<int> out;
+    if (!log) return;
     const auto deadline = Clock::now() + std::chrono::milliseconds(400);
     std::array<char, 8192> record{};
-    while (!out) {
+    for (;;) {
         const auto size = ::read(log.n(), record.data(), record.size()); // one record each
         if (size > 0) {
-            if (const auto found = syscall_in({record.data(), static_cast<std::size_t>(size)}, pid))
-                out = found;
+            if (found({record.data(), static_cast<std::size_t>(size)})) return;
             continue;
         }
         if (size < 0 && (errno == EPIPE || errno == EINTR)) continue; // overwritten meanwhile
-        if (size == 0 || errno != EAGAIN) break;
+        if (size == 0 || errno != EAGAIN) return;
         const auto left = std::chrono::ceil<std::chrono::milliseconds>(deadline - Clock::now()).count();
         pollfd more{log.n(), POLLIN, 0};
-        if (left <= 0 || ::poll(&more, 1, static_cast<int>(left)) <= 0) break;
+        if (left <= 0 || ::poll(&more, 1, static_cast<int>(left)) <= 0) return;
     }
+}
+
+std::optional<int> fatal_syscall(std::int32_t pid) {
+    std::optional<int> out;
+    each_kernel_line([&](std::string_view line) { return (out = syscall_in(line, pid)).has_value(); });
     return out;
+}
+
+/// Whether one of `paths` was refused by the guest's profile.
+void ask_apparmor(const std::string& profile, std::vector<PathFacts>& paths) {
+    each_kernel_line([&](std::string_view line) {
+        bool any = false;
+        for (const auto& name : refused_by_apparmor(line, profile))
+            for (auto& path : paths)
+                if (path.path == name) any = path.apparmor_said_no = true;
+        return any;
+    });
 }
 
 Result<std::vector<Tried>> looked_at(const std::vector<std::string>& paths, Script script,
@@ -101,6 +117,12 @@ DeathFacts death_facts(const Dead& dead, const Fd& mount_namespace) {
         if (const auto number = fatal_syscall(dead.process.pid)) out.syscall = syscall_name(*number);
         return out; // no path has a part in it
     }
+    const auto& who = dead.plan.identity;
+    out.context = who.process_context;
+    out.image_context = who.image_context;
+    out.shared_context = who.shared_context;
+    out.content_context = who.content_context;
+    out.profile = who.apparmor_profile;
     out.paths = paths_in(dead.words);
     // QEMU's own name stands before every message, and is no suspect.
     std::erase_if(out.paths, [&](const PathFacts& path) { return path.path == dead.plan.emulator; });
@@ -122,6 +144,9 @@ DeathFacts death_facts(const Dead& dead, const Fd& mount_namespace) {
         return out;
     }
     for (std::size_t i = 0; i < names.size(); ++i) out.paths[i].host = (*host)[i];
+    if (!out.context.empty())
+        for (auto& path : out.paths) path.selinux = label_facts(path.path, path.host.type, out.context);
+    if (!out.profile.empty() && out.named) ask_apparmor(out.profile, out.paths);
     if (const auto found = replay(dead, mount_namespace, names))
         for (std::size_t i = 0; i < names.size(); ++i) out.paths[i].guest = (*found)[i];
     return out;

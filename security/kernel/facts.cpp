@@ -5,6 +5,7 @@
 #include "security/kernel/mounts.hpp"
 #include "security/kernel/process.hpp"
 #include "security/kernel/run.hpp"
+#include "security/kernel/selinux.hpp"
 
 #include <algorithm>
 #include <array>
@@ -174,6 +175,7 @@ Result<> mount_facts(const std::string& pid, ProcessFacts& out) {
     struct stat found{};
     if (!dev || ::fstat(dev.n(), &found) < 0) return failed("open the /dev of process", pid, Layer::mountns);
     list_dev(dev.n(), "/dev", found.st_dev, out.dev);
+    out.dev_label = label_of(dev).value_or("");
     return {};
 }
 
@@ -188,6 +190,10 @@ Result<ProcessFacts> process_facts(const ProcessId& process, const Lowered& lowe
         out.threads.push_back(thread_facts(folder + "/task/" + tid, number<std::int32_t>(tid), out.umask));
     std::ranges::sort(out.threads, {}, &ThreadFacts::tid);
     if (auto read = mount_facts(pid, out); !read) return std::unexpected(read.error());
+
+    for (const auto& op : lowered.ownership)
+        if (const auto* file = std::get_if<LabelFile>(&op))
+            out.labels[file->path] = label_of(file->path).value_or("");
 
     auto groups = lowered.groups;
     if (!lowered.cgroup_v2.empty()) groups.push_back(lowered.cgroup_v2);

@@ -1,5 +1,6 @@
 #include "conf/base/tr.hpp"
 #include "security/kernel/run.hpp"
+#include "security/kernel/selinux.hpp"
 
 #include <cerrno>
 #include <dirent.h>
@@ -108,6 +109,7 @@ Result<> run(const MakeDirectory& op) {
     if (!fresh && op.shared) return {};
     const Fd folder(::open(op.path.c_str(), O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC));
     if (!folder) return failed("open", op.path, Layer::none);
+    if (!op.label.empty()) TRY(set_label(folder, op.path, op.label));
     return give(folder.n(), op.path, op.owner, op.mode);
 }
 
@@ -145,6 +147,7 @@ Result<> run(const MakeFile& op) {
         auto filled =
             op.copy_of ? copy_into(file.n(), *op.copy_of) : write_all(file.n(), op.content, op.path);
         if (!filled) return filled;
+        if (!op.label.empty()) TRY(set_label(file, op.path, op.label));
         if (auto given = give(file.n(), op.path, op.owner, op.mode); !given) return given;
         if (op.keep && ::fsync(file.n()) < 0) return failed("write", op.path, Layer::none);
         if (::renameat(folder.n(), fresh.c_str(), folder.n(), name.c_str()) < 0)

@@ -88,6 +88,15 @@ struct Launch::State {
         const Op back = ours ? Op{RemoveDirectory{folder}} : Op{RemoveFile{made}};
         return remember_fresh({back});
     }
+    /// What a setup made is the guest's, as what was there before.
+    Result<> label_again(const HelperProcess& helper) {
+        for (const auto& op : lowered.directories)
+            if (const auto* tree = std::get_if<LabelTree>(&op))
+                for (const auto& directory : helper.directories)
+                    if (directory.path == tree->path)
+                        if (auto done = cloister::apply(op); !done) return done;
+        return {};
+    }
     Result<> apply(const std::vector<Op>& ops) {
         for (const auto& op : ops) {
             const auto* vsock = std::get_if<OpenVsock>(&op);
@@ -298,6 +307,9 @@ Result<> Launch::start_helpers() {
             auto script = s.lowered.helpers.at(i);
             script.argv = *helper.setup;
             script.program = script.argv.empty() ? std::string() : script.argv.front();
+            // No guest is there yet that could have a say: what sets up may read the keys that sign.
+            script.selinux_exec.clear();
+            script.apparmor_exec.clear();
             if (!helper.setup_unless.empty())
                 if (auto known = s.remember_setup(helper.setup_unless); !known) return known;
             if (auto ran = run(script); !ran) return ran;
@@ -306,6 +318,7 @@ Result<> Launch::start_helpers() {
             if (!ended || ended->code != 0 || ended->signal != 0)
                 return fail(Code::operation_failed,
                             tr("setting up {0} failed; the guest's log says why", helper.name));
+            if (auto given = s.label_again(helper); !given) return given;
         }
         if (auto ran = run(s.lowered.helpers.at(i)); !ran) return ran;
         if (helper.socket.empty()) continue;
@@ -422,13 +435,17 @@ Result<> release(const std::vector<Op>& undo, OwnerBook& owners) {
     Opened none;
     std::optional<Error> first;
     for (const auto& op : undo) {
+        // A profile that is to be removed anyway needs no other text first.
+        if (const auto* profile = std::get_if<LoadProfile>(&op);
+            profile != nullptr && std::ranges::find(undo, Op{RemoveProfile{profile->name}}) != undo.end())
+            continue;
         auto done = fault_before(op);
         if (done) done = apply(op, none, owners);
         if (done) continue;
         // A file that went, that is another one now, or that somebody gave away meanwhile: not ours to
         // change.
         const bool files = std::holds_alternative<Chown>(op) || std::holds_alternative<ReturnFile>(op) ||
-                           std::holds_alternative<SetMode>(op);
+                           std::holds_alternative<ReturnLabel>(op) || std::holds_alternative<SetMode>(op);
         if (files && (done.error().code == Code::resource_busy || done.error().sys_errno == ENOENT ||
                       done.error().sys_errno == ENOTDIR || done.error().sys_errno == ELOOP))
             continue;
@@ -444,7 +461,10 @@ Result<> release(const std::vector<Op>& undo, OwnerBook& owners) {
 Result<HotPlugged> hotplug(const LaunchPlan& running, const DevicePlan& added, const ProcessId& guest,
                            const CgroupLayout& cgroups, const Journal& journal, Opened& opened,
                            OwnerBook& owners) {
-    const auto seen = TRY(look(added, cgroups, &owners));
+    auto all = added;
+    if (running.identity.make_apparmor_profile) // its profile is written anew, whole
+        all.grants.insert(all.grants.end(), running.grants.begin(), running.grants.end());
+    const auto seen = TRY(look(all, cgroups, &owners));
     // The group's own list, as it is in force: what it has is not added, so that an unplug does not take it
     // away.
     auto whole = running;

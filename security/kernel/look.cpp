@@ -6,6 +6,7 @@
 #include "security/kernel/multipath.hpp"
 #include "security/kernel/owners.hpp"
 #include "security/kernel/run.hpp"
+#include "security/kernel/selinux.hpp"
 #include "security/landlock.hpp"
 
 #include <algorithm>
@@ -68,7 +69,36 @@ std::string real_name(const std::string& path) {
     return out == path ? std::string() : out;
 }
 
-void see(const std::string& path, std::map<std::string, Seen>& into, const OwnerBook* owners) {
+/// What SELinux has to say of files; without it nothing.
+class Labels {
+public:
+    explicit Labels(bool enabled) {
+        if (!enabled) return;
+        labelled_.emplace();
+        for (const auto& mount : mounts("self").value_or(std::vector<Mount>{}))
+            if (has(mount.options, "seclabel") && !has(mount.options, "ro") && !has(mount.flags, "ro"))
+                labelled_->insert(mount.id);
+    }
+    bool enabled() const { return labelled_.has_value(); }
+    void see(const std::string& path, const struct stat& found, const OwnerBook* owners, Seen& seen) const {
+        if (!labelled_) return;
+        seen.label = label_of(path).value_or("");
+        seen.default_label = default_label(seen.real.empty() ? path : seen.real, found.st_mode).value_or("");
+        if (owners != nullptr) seen.former_label = owners->former_label(seen.id);
+        struct statx on{};
+        if (::statx(AT_FDCWD, path.c_str(), AT_SYMLINK_NOFOLLOW | AT_NO_AUTOMOUNT, STATX_MNT_ID, &on) == 0)
+            seen.can_be_labelled = labelled_->contains(on.stx_mnt_id);
+    }
+
+private:
+    static bool has(const std::string& options, const std::string& word) {
+        return ("," + options + ",").find("," + word + ",") != std::string::npos;
+    }
+    std::optional<std::set<std::uint64_t>> labelled_{}; ///< mounts of file systems that take labels, by id
+};
+
+void see(const std::string& path, std::map<std::string, Seen>& into, const OwnerBook* owners,
+         const Labels& labels) {
     std::string at = path;
     for (int hops = 0; hops < 40 && !at.empty() && !into.contains(at); ++hops) {
         struct stat found{};
@@ -93,12 +123,13 @@ void see(const std::string& path, std::map<std::string, Seen>& into, const Owner
             seen.acl = acl_of(at);
             seen.real = real_name(at);
             if (owners != nullptr) seen.former = owners->former(seen.id);
+            labels.see(at, found, owners, seen);
         }
         if (*kind == SeenKind::block_device) seen.multipath = multipath_disks("/sys", seen.major, seen.minor);
         const auto next = seen.next;
         const auto disks = seen.multipath;
         into.emplace(at, std::move(seen));
-        for (const auto& disk : disks) see(disk, into, owners);
+        for (const auto& disk : disks) see(disk, into, owners, labels);
         at = next;
     }
 }
@@ -126,21 +157,33 @@ int landlock_abi() {
     return abi < 0 ? 0 : static_cast<int>(abi);
 }
 
-HostLook look_at(const std::vector<std::string>& paths, const std::vector<Grant>& grants,
-                 const std::vector<Descriptor>& descriptors, const CgroupLayout& cgroups,
+/// What a launch asks about, whole or for one more device.
+struct Asked {
+    const std::vector<Grant>& grants;
+    const std::vector<Descriptor>& descriptors;
+    const std::vector<MadeFile>& files;
+};
+
+HostLook look_at(const std::vector<std::string>& paths, const Asked& asked, const CgroupLayout& cgroups,
                  const OwnerBook* owners) {
     HostLook out{.cgroups = cgroups};
+    const Labels labels(selinux_enabled());
+    if (labels.enabled()) {
+        for (const auto& file : asked.files)
+            if (file.keep)
+                out.default_labels[file.path] = default_label(file.path, S_IFREG | file.mode).value_or("");
+    }
     {
         // A file's owner and what the book says of it belong together.
         const auto still = owners != nullptr ? owners->still() : std::unique_lock<std::mutex>();
-        for (const auto& path : paths) see(path, out.paths, owners);
+        for (const auto& path : paths) see(path, out.paths, owners, labels);
     }
-    for (const auto& descriptor : descriptors)
+    for (const auto& descriptor : asked.descriptors)
         if (const auto* tap = std::get_if<TapDevice>(&descriptor.what))
             if (::if_nametoindex(tap->name.c_str()) != 0) out.interfaces.push_back(tap->name);
     out.dev_submounts = dev_submounts();
     out.landlock_abi = landlock_abi();
-    for (const auto& name : owner_names_of(grants)) {
+    for (const auto& name : owner_names_of(asked.grants)) {
         const auto colon = name.find(':');
         if (colon == std::string::npos) continue;
         const auto uid = id_of(name.substr(0, colon), false), gid = id_of(name.substr(colon + 1), true);
@@ -157,10 +200,10 @@ HostLook look_at(const std::vector<std::string>& paths, const std::vector<Grant>
 } // namespace
 
 Result<HostLook> look(const LaunchPlan& plan, const CgroupLayout& cgroups, const OwnerBook* owners) {
-    return look_at(paths_of(plan, cgroups), plan.grants, plan.descriptors, cgroups, owners);
+    return look_at(paths_of(plan, cgroups), {plan.grants, plan.descriptors, plan.files}, cgroups, owners);
 }
 Result<HostLook> look(const DevicePlan& added, const CgroupLayout& cgroups, const OwnerBook* owners) {
-    return look_at(paths_of(added), added.grants, added.descriptors, cgroups, owners);
+    return look_at(paths_of(added), {added.grants, added.descriptors, added.files}, cgroups, owners);
 }
 
 Result<CgroupLayout> cgroup_layout() {

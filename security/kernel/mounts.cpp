@@ -17,9 +17,9 @@ Result<std::vector<Mount>> mounts(const std::string& process) {
     for (std::string line; std::getline(lines, line);) {
         // 36 35 98:0 /root /point options shared:1 master:2 - type source super-options
         std::istringstream words(line);
-        std::string id, parent, device, root, word;
+        std::string parent, device, root, word;
         Mount mount;
-        words >> id >> parent >> device >> root >> mount.point >> mount.flags;
+        words >> mount.id >> parent >> device >> root >> mount.point >> mount.flags;
         mount.idmapped = (mount.flags + ",").find(",idmapped,") != std::string::npos;
         while (words >> word && word != "-") {
             mount.shared |= word.starts_with("shared:");

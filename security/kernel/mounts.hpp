@@ -3,12 +3,14 @@
 
 #include "conf/base/result.hpp"
 
+#include <cstdint>
 #include <string>
 #include <vector>
 
 namespace cloister {
 
 struct Mount {
+    std::uint64_t id = 0;
     std::string point{}, type{}, source{}, options{}; ///< options: of the file system
     std::string flags{};                              ///< of this mount: "rw,nosuid,noexec,relatime"
     bool shared = false, slave = false;

@@ -2,6 +2,7 @@
 
 #include "conf/base/tr.hpp"
 #include "security/kernel/run.hpp"
+#include "security/kernel/selinux.hpp"
 #include "security/remember.hpp"
 
 #include <algorithm>
@@ -25,26 +26,58 @@ struct Open {
     Fd fd{};
     struct stat found{};
     std::string path{}; ///< for calls that take only names: the descriptor's
-    Owner owner() const { return {found.st_uid, found.st_gid}; }
 };
 
-Result<Open> opened(const std::string& path, const FileId& id) {
+/// What of a file is given, by security model: owner or label.
+template <class Value> struct Model;
+template <> struct Model<Owner> {
+    static constexpr auto layer = Layer::dac;
+    static constexpr const MemoryNames& names = remember::dac;
+    static Owner of(const Open& file) { return {file.found.st_uid, file.found.st_gid}; }
+    static Result<> change(const Open& file, const std::string& name, Owner owner) {
+        if (::fchownat(file.fd.n(), "", owner.uid, owner.gid, AT_EMPTY_PATH) < 0 && !owners_are_fixed(errno))
+            return failed("change the owner of", name, layer);
+        return {};
+    }
+    static std::string in_use(const std::string& path) {
+        return tr("Setting different DAC user or group on {0} which is already in use", path);
+    }
+    static std::string changed(const std::string& path) {
+        return tr("the owner of '{0}' was changed by somebody else", path);
+    }
+};
+template <> struct Model<std::string> {
+    static constexpr auto layer = Layer::selinux;
+    static constexpr const MemoryNames& names = remember::selinux;
+    static std::string of(const Open& file) { return label_of(file.fd).value_or(""); }
+    static Result<> change(const Open& file, const std::string& name, const std::string& label) {
+        return set_label(file.fd, name, label);
+    }
+    static std::string in_use(const std::string& path) {
+        return tr("Setting different SELinux label on {0} which is already in use", path);
+    }
+    static std::string changed(const std::string& path) {
+        return tr("the SELinux label of '{0}' was changed by somebody else", path);
+    }
+};
+
+Result<Open> opened(const std::string& path, const FileId& id, Layer layer) {
     Open out{.fd = open_without_links(path)};
     if (!out.fd) {
         if (errno == ELOOP)
             return fail(Code::resource_busy, tr("'{0}' is not the file any more that it was", path));
-        return failed("open", path, Layer::dac);
+        return failed("open", path, layer);
     }
-    if (::fstat(out.fd.n(), &out.found) < 0) return failed("look at", path, Layer::dac);
+    if (::fstat(out.fd.n(), &out.found) < 0) return failed("look at", path, layer);
     if (!same_file(out.found, id))
         return fail(Code::resource_busy, tr("'{0}' is not the file any more that it was", path));
     out.path = fd_path(out.fd.n());
     return out;
 }
 
-/// libvirt changes owner and memory under this lock: one byte of the file itself. Where a file cannot be
-/// opened for writing (a socket, a read-only file system) libvirt does without as well.
-Result<Fd> locked(const Open& file, const std::string& name) {
+/// libvirt changes owner, label and memory under this lock: one byte of the file itself. Where a file cannot
+/// be opened for writing (a socket, a read-only file system) libvirt does without as well.
+Result<Fd> locked(const Open& file, const std::string& name, Layer layer) {
     if (!S_ISREG(file.found.st_mode)) return Fd{};
     Fd out(::open(file.path.c_str(), O_RDWR | O_NONBLOCK | O_NOCTTY | O_CLOEXEC));
     if (!out) return Fd{};
@@ -59,7 +92,7 @@ Result<Fd> locked(const Open& file, const std::string& name) {
         if (!closed) {                                       // once more after this: it may be free by now
             closed = Fd(::inotify_init1(IN_CLOEXEC | IN_NONBLOCK));
             if (!closed || ::inotify_add_watch(closed.n(), file.path.c_str(), IN_CLOSE) < 0)
-                return failed("watch", name, Layer::dac);
+                return failed("watch", name, layer);
             continue;
         }
         const auto left =
@@ -69,13 +102,13 @@ Result<Fd> locked(const Open& file, const std::string& name) {
             return fail(Code::resource_busy, tr("the metadata of '{0}' is locked by another process", name));
         std::array<char, 4096> events{};
         if (::read(closed.n(), events.data(), events.size()) < 0 && errno != EAGAIN && errno != EINTR)
-            return failed("watch", name, Layer::dac);
+            return failed("watch", name, layer);
     }
     return out;
 }
 
 std::optional<std::string> attribute(const Open& file, const char* name) {
-    std::array<char, 256> value{};
+    std::array<char, 4096> value{};
     const auto size = ::getxattr(file.path.c_str(), name, value.data(), value.size());
     if (size < 0) return std::nullopt;
     std::string out(value.data(), static_cast<std::size_t>(size));
@@ -83,10 +116,10 @@ std::optional<std::string> attribute(const Open& file, const char* name) {
     return out;
 }
 
-MemoryText read_memory(const Open& file) {
-    return {.owner = attribute(file, remember::owner),
-            .count = attribute(file, remember::count),
-            .boot = attribute(file, remember::boot)};
+MemoryText read_memory(const Open& file, const MemoryNames& names) {
+    return {.value = attribute(file, names.value),
+            .count = attribute(file, names.count),
+            .boot = attribute(file, names.boot)};
 }
 
 /// A file system that cannot remember: then our own book is all there is.
@@ -95,39 +128,126 @@ bool cannot_remember(int number) {
 }
 
 /// All or nothing: half a memory would count as none.
-Result<> write_memory(const Open& file, const std::string& name, const MemoryText& text) {
+Result<> write_memory(const Open& file, const std::string& name, const MemoryNames& names,
+                      const MemoryText& text) {
     const auto set = [&](const char* attribute, const std::string& value) {
         return ::setxattr(file.path.c_str(), attribute, value.data(), value.size(), 0) == 0;
     };
-    if (set(remember::owner, *text.owner) && set(remember::count, *text.count) &&
-        set(remember::boot, *text.boot))
+    if (set(names.value, *text.value) && set(names.count, *text.count) && set(names.boot, *text.boot))
         return {};
     const int number = errno;
-    for (const char* attribute : {remember::count, remember::boot, remember::owner})
+    for (const char* attribute : {names.count, names.boot, names.value})
         (void)::removexattr(file.path.c_str(), attribute); // nothing there is what is wanted
     errno = number;
     return cannot_remember(number) ? Result<>{} : failed("remember the owner of", name, Layer::dac);
 }
 
-Result<> forget(const Open& file, const std::string& name) {
-    for (const char* attribute : {remember::count, remember::boot, remember::owner})
+Result<> forget(const Open& file, const std::string& name, const MemoryNames& names) {
+    for (const char* attribute : {names.count, names.boot, names.value})
         if (::removexattr(file.path.c_str(), attribute) < 0 && errno != ENODATA && !cannot_remember(errno))
             return failed("forget the remembered owner of", name, Layer::dac);
     return {};
 }
 
-Result<> change_owner(const Open& file, const std::string& name, Owner owner) {
-    if (file.owner() == owner) return {};
-    if (::fchownat(file.fd.n(), "", owner.uid, owner.gid, AT_EMPTY_PATH) < 0 && !owners_are_fixed(errno))
-        return failed("change the owner of", name, Layer::dac);
+template <class Value> Result<> change(const Open& file, const std::string& name, const Value& value) {
+    return Model<Value>::of(file) == value ? Result<>{} : Model<Value>::change(file, name, value);
+}
+
+template <class Value> std::unexpected<Error> refused(Code code, std::string sentence) {
+    auto refusal = fail(code, std::move(sentence));
+    refusal.error().layer = Model<Value>::layer;
+    return refusal;
+}
+
+const Owner& wanted(const GiveFile& op) { return op.owner; }
+const std::string& wanted(const LabelFile& op) { return op.label; }
+
+template <class Value, class Give>
+Result<> give_to(HeldFiles<Value>& held, const Give& op, std::uint64_t boot_time) {
+    using On = Model<Value>;
+    const auto key = std::pair(op.id.dev, op.id.ino);
+    const auto known = held.files.find(key);
+    if (known != held.files.end()) {
+        if (known->second.given != wanted(op))
+            return refused<Value>(Code::operation_invalid, On::in_use(op.path));
+        if (known->second.holders.contains(op.holder)) return {};
+    }
+    const auto file = TRY(opened(op.path, op.id, On::layer));
+    const auto present = On::of(file);
+    if (present != op.was && present != wanted(op)) return fail(Code::resource_busy, On::changed(op.path));
+    const bool changes = op.remember || present != wanted(op);
+    const auto metadata = changes ? TRY(locked(file, op.path, On::layer)) : Fd{};
+    const auto former = known != held.files.end() ? known->second.back : op.back;
+    if (op.remember) {
+        const auto memory = memory_from<Value>(read_memory(file, On::names), boot_time);
+        if (memory && present != wanted(op)) // libvirt's guest has it
+            return refused<Value>(Code::operation_invalid, On::in_use(op.path));
+        const Memory<Value> next{memory ? memory->value : former, memory ? memory->count + 1 : 1};
+        TRY(write_memory(file, op.path, On::names, memory_text(next, boot_time)));
+    }
+    // From here on it is held, so that taking back undoes whatever of the rest happened.
+    auto& entry = held.files[key];
+    if (entry.holders.empty()) {
+        entry.given = wanted(op);
+        entry.back = former;
+    }
+    entry.holders[op.holder] = op.remember;
+    return change<Value>(file, op.path, wanted(op));
+}
+
+/// `rest`: who else holds it still.
+template <class Value, class Return>
+Result<> let_go(const Return& op, const typename HeldFiles<Value>::Held& rest, std::uint64_t boot_time) {
+    using On = Model<Value>;
+    const auto file = TRY(opened(op.path, op.id, On::layer));
+    const auto metadata = TRY(locked(file, op.path, On::layer));
+    const auto text = op.remember ? read_memory(file, On::names) : MemoryText{};
+    const auto memory = memory_from<Value>(text, boot_time);
+    const auto counted = std::ranges::count_if(rest.holders, [](const auto& h) { return h.second; });
+    if (memory) {
+        // Never below those that we know of: a journal that is replayed may have been counted down already.
+        const auto others = static_cast<std::uint32_t>(counted);
+        const Memory<Value> next{memory->value, std::max(memory->count - 1, others)};
+        if (next.count > 0) {
+            TRY(write_memory(file, op.path, On::names, memory_text(next, boot_time)));
+            return {}; // the last of them, here or in libvirt, gives it back
+        }
+    }
+    if (!rest.holders.empty()) {
+        if (!text.empty() && counted == 0) return forget(file, op.path, On::names);
+        return {};
+    }
+    const auto back = memory ? memory->value : rest.back;
+    const auto present = On::of(file);
+    const bool ours = present == rest.given || present == back;
+    if (ours) TRY(change<Value>(file, op.path, back));
+    // The owner first: cut off here, the next replay finds the memory and comes to the same end.
+    if (!text.empty()) TRY(forget(file, op.path, On::names));
+    if (!ours) return fail(Code::resource_busy, On::changed(op.path));
     return {};
 }
 
-std::unexpected<Error> in_use(const std::string& path) {
-    auto refusal = fail(Code::operation_invalid,
-                        tr("Setting different DAC user or group on {0} which is already in use", path));
-    refusal.error().layer = Layer::dac;
-    return refusal;
+template <class Value, class Return>
+Result<> take_from(HeldFiles<Value>& held, const Return& op, std::uint64_t boot_time) {
+    if (op.id.dev == 0) return let_go<Value>(op, {.given = op.given, .back = op.back}, boot_time);
+    const auto known = held.files.find({op.id.dev, op.id.ino});
+    if (known == held.files.end() || known->second.holders.erase(op.holder) == 0) return {};
+    const auto rest = known->second;
+    if (rest.holders.empty()) held.files.erase(known);
+    return let_go<Value>(op, rest, boot_time);
+}
+
+template <class Return, class Value> void note(HeldFiles<Value>& held, const Op& op) {
+    const auto* back = std::get_if<Return>(&op);
+    if (back == nullptr || back->id.dev == 0) return;
+    const typename HeldFiles<Value>::Held fresh{.given = back->given, .back = back->back};
+    auto& file = held.files.try_emplace({back->id.dev, back->id.ino}, fresh).first->second;
+    file.holders[back->holder] = back->remember;
+}
+
+template <class Value> auto back_of(const HeldFiles<Value>& held, const FileId& id) -> std::optional<Value> {
+    const auto found = held.files.find({id.dev, id.ino});
+    return found == held.files.end() ? std::nullopt : std::optional(found->second.back);
 }
 
 } // namespace
@@ -136,88 +256,37 @@ OwnerBook::OwnerBook() : boot_time_(boot_time_in(read_file("/proc/stat").value_o
 OwnerBook::~OwnerBook() = default;
 
 std::unique_lock<std::mutex> OwnerBook::still() const { return std::unique_lock(mutex_); }
-
-std::optional<Owner> OwnerBook::former(const FileId& id) const {
-    const auto found = files_.find({id.dev, id.ino});
-    return found == files_.end() ? std::nullopt : std::optional(found->second.back);
-}
+std::optional<Owner> OwnerBook::former(const FileId& id) const { return back_of(owners_, id); }
+std::optional<std::string> OwnerBook::former_label(const FileId& id) const { return back_of(labels_, id); }
 
 void OwnerBook::know(const std::vector<Op>& undo) {
     const auto lock = still();
-    for (const auto& op : undo)
-        if (const auto* held = std::get_if<ReturnFile>(&op); held != nullptr && held->id.dev != 0) {
-            auto& file =
-                files_.try_emplace({held->id.dev, held->id.ino}, held->given, held->back).first->second;
-            file.holders[held->holder] = held->remember;
-        }
+    for (const auto& op : undo) {
+        note<ReturnFile>(owners_, op);
+        note<ReturnLabel>(labels_, op);
+    }
 }
 
 Result<> OwnerBook::give(const GiveFile& op) {
     const auto lock = still();
-    const auto known = files_.find({op.id.dev, op.id.ino});
-    if (known != files_.end()) {
-        if (known->second.given != op.owner) return in_use(op.path);
-        if (known->second.holders.contains(op.holder)) return {};
-    }
-    const auto file = TRY(opened(op.path, op.id));
-    if (file.owner() != op.was && file.owner() != op.owner)
-        return fail(Code::resource_busy, tr("the owner of '{0}' was changed by somebody else", op.path));
-    const bool changes = op.remember || file.owner() != op.owner;
-    const auto metadata = changes ? TRY(locked(file, op.path)) : Fd{};
-    const auto former = known != files_.end() ? known->second.back : op.back;
-    if (op.remember) {
-        const auto memory = memory_from(read_memory(file), boot_time_);
-        if (memory && file.owner() != op.owner) return in_use(op.path); // libvirt's guest has it
-        const Memory next{memory ? memory->owner : former, memory ? memory->count + 1 : 1};
-        TRY(write_memory(file, op.path, memory_text(next, boot_time_)));
-    }
-    // From here on it is held, so that taking back undoes whatever of the rest happened.
-    auto& held = files_.try_emplace({op.id.dev, op.id.ino}, op.owner, former).first->second;
-    held.holders[op.holder] = op.remember;
-    return change_owner(file, op.path, op.owner);
+    return give_to(owners_, op, boot_time_);
 }
-
+Result<> OwnerBook::give(const LabelFile& op) {
+    const auto lock = still();
+    return give_to(labels_, op, boot_time_);
+}
 Result<> OwnerBook::take_back(const ReturnFile& op) {
     const auto lock = still();
-    if (op.id.dev == 0) return let_go(op, Held{.given = op.given, .back = op.back});
-    const auto known = files_.find({op.id.dev, op.id.ino});
-    if (known == files_.end() || known->second.holders.erase(op.holder) == 0) return {};
-    const auto rest = known->second;
-    if (rest.holders.empty()) files_.erase(known);
-    return let_go(op, rest);
+    return take_from(owners_, op, boot_time_);
 }
-
-/// `rest`: who else holds it still.
-Result<> OwnerBook::let_go(const ReturnFile& op, const Held& rest) {
-    const auto file = TRY(opened(op.path, op.id));
-    const auto metadata = TRY(locked(file, op.path));
-    const auto text = op.remember ? read_memory(file) : MemoryText{};
-    const auto memory = memory_from(text, boot_time_);
-    const auto counted = std::ranges::count_if(rest.holders, [](const auto& h) { return h.second; });
-    if (memory) {
-        // Never below those that we know of: a journal that is replayed may have been counted down already.
-        const auto others = static_cast<std::uint32_t>(counted);
-        const Memory next{memory->owner, std::max(memory->count - 1, others)};
-        if (next.count > 0) {
-            TRY(write_memory(file, op.path, memory_text(next, boot_time_)));
-            return {}; // the last of them, here or in libvirt, gives it back
-        }
-    }
-    if (!rest.holders.empty()) {
-        if (!text.empty() && counted == 0) return forget(file, op.path);
-        return {};
-    }
-    const auto back = memory ? memory->owner : rest.back;
-    const bool ours = file.owner() == rest.given || file.owner() == back;
-    if (ours) TRY(change_owner(file, op.path, back));
-    // The owner first: cut off here, the next replay finds the memory and comes to the same end.
-    if (!text.empty()) TRY(forget(file, op.path));
-    if (!ours)
-        return fail(Code::resource_busy, tr("the owner of '{0}' was changed by somebody else", op.path));
-    return {};
+Result<> OwnerBook::take_back(const ReturnLabel& op) {
+    const auto lock = still();
+    return take_from(labels_, op, boot_time_);
 }
 
 Result<> run(const GiveFile& op, OwnerBook& owners) { return owners.give(op); }
 Result<> run(const ReturnFile& op, OwnerBook& owners) { return owners.take_back(op); }
+Result<> run(const LabelFile& op, OwnerBook& owners) { return owners.give(op); }
+Result<> run(const ReturnLabel& op, OwnerBook& owners) { return owners.take_back(op); }
 
 } // namespace cloister

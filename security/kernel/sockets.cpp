@@ -1,5 +1,6 @@
 #include "conf/base/tr.hpp"
 #include "security/kernel/run.hpp"
+#include "security/kernel/selinux.hpp"
 
 #include <cerrno>
 #include <fcntl.h>
@@ -20,8 +21,10 @@ Result<> run(const BindSocket& op, Opened& opened) {
     if (auto made = make_parents(op.path); !made) return made;
     const Fd folder(::open(folder_name.c_str(), O_PATH | O_DIRECTORY | O_CLOEXEC));
     if (!folder) return failed("open", folder_name, Layer::none);
+    auto labelled = std::optional(TRY(SocketLabel::set(op.socket_label)));
     Fd listener(::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0));
     if (!listener) return failed("make a socket for", op.path, Layer::none);
+    labelled.reset();
     if (::unlinkat(folder.n(), name.c_str(), 0) < 0 && errno != ENOENT)
         return failed("replace", op.path, Layer::none);
 
@@ -39,6 +42,7 @@ Result<> run(const BindSocket& op, Opened& opened) {
         return failed("change the owner of", op.path, Layer::dac);
     if (::chmod(fd_path(node.n()).c_str(), op.mode) < 0)
         return failed("change the mode of", op.path, Layer::dac);
+    if (!op.label.empty()) TRY(set_label(node, op.path, op.label));
     // Last: nobody can connect before it listens.
     if (::listen(listener.n(), 16) < 0) return failed("listen on", op.path, Layer::none);
     opened[op.symbol] = std::move(listener);
@@ -50,7 +54,14 @@ Result<> run(const OpenFile& op, Opened& opened) {
         if (auto made = make_parents(op.path); !made) return made;
     const int flags = (op.write ? (op.append ? O_WRONLY | O_APPEND : O_RDWR) : O_RDONLY) |
                       (op.create ? O_CREAT : 0) | (op.truncate ? O_TRUNC : 0) | O_CLOEXEC | O_NOCTTY;
-    Fd file(::open(op.path.c_str(), flags, 0600));
+    bool fresh = false; // what is there already has the label of its grant
+    Fd file;
+    if (!op.label.empty()) {
+        file = Fd(::open(op.path.c_str(), flags | O_EXCL, 0600));
+        fresh = static_cast<bool>(file);
+    }
+    if (!file) file = Fd(::open(op.path.c_str(), flags, 0600));
+    if (fresh) TRY(set_label(file, op.path, op.label));
     if (!file) {
         if (op.optional && (errno == ENOENT || errno == ENXIO || errno == ENODEV)) return {};
         return failed("open", op.path, Layer::none);

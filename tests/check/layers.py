@@ -4,7 +4,7 @@ import pathlib
 import re
 import sys
 
-PURE_SECURITY = ["security/plan.hpp", "security/grant.hpp", "security/item.hpp"]
+PURE_SECURITY = ["security/plan.hpp", "security/grant.hpp", "security/item.hpp", "security/selinux.hpp"]
 LAYERS = {  # part -> parts it may include, besides itself. The order is bottom to top.
     "conf/base": [],
     "conf/text": ["conf/base"],
@@ -15,7 +15,7 @@ LAYERS = {  # part -> parts it may include, besides itself. The order is bottom 
     "conf/call": ["conf/base"],
     "security": ["conf/base", "conf/settings"],
     "driver/caps": ["conf/base", "conf/text"],
-    "driver/facts": ["conf/base"],
+    "driver/facts": ["conf/base", "security/selinux.hpp"],  # the policy is a fact of the host
     "driver/device": ["conf", *PURE_SECURITY, "driver/caps", "driver/facts"],
     "driver/plan": ["conf", *PURE_SECURITY, "driver/device", "driver/caps", "driver/facts"],
     "driver/describe": ["conf", "driver/device", "driver/caps", "driver/facts"],

@@ -148,7 +148,7 @@ struct PlanWorld {
     }
     Result<LaunchPlan> planned(std::string_view text) const {
         const auto domain = TRY(defined(text));
-        Reserved reserved{.id = 1};
+        Reserved reserved{.id = 1, .mcs = "c1,c2"};
         for (unsigned i = 0; i < 64; ++i) reserved.random.push_back(static_cast<std::uint8_t>(i));
         reserved.every_secret = "open sesame";
         std::uint16_t port = 5900, websocket = 5700;

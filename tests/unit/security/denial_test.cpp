@@ -228,4 +228,91 @@ TEST(QemuSandbox, NamesTheWordThatForbidsACall) {
     EXPECT_EQ(sandbox_word(""), "");
 }
 
+PathFacts labelled(LabelFacts found) {
+    return {.path = "/a/b",
+            .why = "qemu:arg 2",
+            .said = EACCES,
+            .host = owned(file, 0666),
+            .guest = owned(file, 0666),
+            .selinux = std::move(found)};
+}
+DeathFacts under_selinux(LabelFacts found) {
+    auto out = exited(labelled(std::move(found)));
+    out.context = "u:r:svirt_t:s0:c1,c2";
+    out.image_context = "u:object_r:svirt_image_t:s0:c1,c2";
+    out.shared_context = "u:object_r:svirt_image_t:s0";
+    out.content_context = "u:object_r:virt_content_t:s0";
+    return out;
+}
+Denial only(const DeathFacts& facts) {
+    const auto all = denials(facts);
+    EXPECT_EQ(all.size(), 1U);
+    return all.empty() ? Denial{} : all.front();
+}
+
+TEST(DenialBySelinux, NamesTheLabelFoundAndTheLabelsNeeded) {
+    const std::string other = "u:object_r:svirt_image_t:s0:c7,c9";
+    const auto refused = only(under_selinux({.label = other, .may_read = false, .may_write = false}));
+    EXPECT_EQ(refused.layer, Layer::selinux);
+    EXPECT_EQ(refused.sentence,
+              "/a/b: refused by SELinux: QEMU runs as u:r:svirt_t:s0:c1,c2, and the file is labelled "
+              "u:object_r:svirt_image_t:s0:c7,c9; it needs u:object_r:svirt_image_t:s0:c1,c2, or "
+              "u:object_r:svirt_image_t:s0 when guests share it, or u:object_r:virt_content_t:s0 to be "
+              "only read; it was named by qemu:arg 2");
+    EXPECT_EQ(
+        only(under_selinux({.label = "u:object_r:virt_content_t:s0", .may_read = true, .may_write = false}))
+            .sentence,
+        "/a/b: writing was refused by SELinux: QEMU runs as u:r:svirt_t:s0:c1,c2, and the file is "
+        "labelled u:object_r:virt_content_t:s0; it needs u:object_r:svirt_image_t:s0:c1,c2, or "
+        "u:object_r:svirt_image_t:s0 when guests share it; it was named by qemu:arg 2");
+    EXPECT_EQ(
+        only(under_selinux({.label = other,
+                            .may_read = true,
+                            .may_write = true,
+                            .folder = "/a",
+                            .folder_label = "u:object_r:admin_home_t:s0"}))
+            .sentence,
+        "/a/b: refused by SELinux: QEMU runs as u:r:svirt_t:s0:c1,c2 and may not search the folder '/a' on "
+        "the way, which is labelled u:object_r:admin_home_t:s0; it was named by qemu:arg 2");
+}
+TEST(DenialBySelinux, IsAGuessWhereThePolicyCouldNotBeAskedAndNoneWhereItAllows) {
+    EXPECT_NE(
+        only(under_selinux({.label = "u:object_r:etc_t:s0"})).sentence.find("(a guess: the policy could not"),
+        std::string::npos);
+    EXPECT_EQ(only(under_selinux({.label = "x", .may_read = true, .may_write = true})).layer,
+              Layer::landlock);
+    auto not_confined = under_selinux({.label = "x", .may_read = false, .may_write = false});
+    not_confined.context.clear();
+    EXPECT_EQ(only(not_confined).layer, Layer::landlock);
+}
+TEST(DenialBySelinux, ComesAfterOwnerAndMode) {
+    auto facts = under_selinux({.label = "x", .may_read = false, .may_write = false});
+    facts.paths[0].guest->mode = 0600;
+    facts.paths[0].guest->read_error = facts.paths[0].guest->write_error = EACCES;
+    EXPECT_EQ(only(facts).layer, Layer::dac);
+}
+
+TEST(DenialByAppArmor, IsSureWhereTheKernelsLogHasIt) {
+    auto facts = exited(labelled({}));
+    facts.profile = "cloister-x";
+    EXPECT_EQ(only(facts).layer, Layer::apparmor);
+    EXPECT_EQ(only(facts).sentence,
+              "/a/b: refused by AppArmor (a guess: owner and mode would let user 64055 in, and the "
+              "profile 'cloister-x' allows only what was granted); it was named by qemu:arg 2");
+    facts.paths[0].apparmor_said_no = true;
+    EXPECT_EQ(only(facts).sentence,
+              "/a/b: refused by AppArmor: the profile 'cloister-x' has no rule that allows "
+              "it; it was named by qemu:arg 2; to grant it, name it in a device of the "
+              "definition");
+}
+TEST(DenialByAppArmor, IsFoundInTheKernelsLogByProfile) {
+    const std::string_view log =
+        "5,812,1;audit: type=1400 audit(1:2): apparmor=\"DENIED\" operation=\"open\" class=\"file\" "
+        "profile=\"cloister-x\" name=\"/srv/a b\" pid=9 comm=\"qemu\" requested_mask=\"r\"\n"
+        "5,813,1;audit: apparmor=\"DENIED\" operation=\"open\" profile=\"cloister-y\" name=\"/other\"\n"
+        "5,814,1;audit: apparmor=\"ALLOWED\" operation=\"open\" profile=\"cloister-x\" name=\"/fine\"\n"
+        "5,815,1;audit: apparmor=\"DENIED\" operation=\"open\" profile=\"cloister-x\" name=2F610A\n";
+    EXPECT_EQ(refused_by_apparmor(log, "cloister-x"), std::vector<std::string>{"/srv/a b"});
+}
+
 } // namespace

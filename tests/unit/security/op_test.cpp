@@ -16,13 +16,19 @@ const std::vector<DeviceRule> rules{{NodeType::char_device, 10, 232, true, true,
 
 /// One of each, every member away from its default.
 const std::vector<Op> all{
-    MakeDirectory{"/a", 0750, {1, 2}, false},
+    MakeDirectory{"/a", 0750, {1, 2}, false, "u:r:t:s0"},
     RemoveDirectory{"/a", true},
-    MakeFile{"/f", std::string("\0\x7f\xff secret", 10), "/t", 0640, {3, 4}, false},
+    MakeFile{
+        "/f", std::string("\0\x7f\xff secret", 10), "/t", 0640, {3, 4}, false, "u:r:t:s0:c1,c2", "u:r:b:s0"},
     RemoveFile{"/f"},
     Chown{"/d \xc3\xa4", {254, 99}, {5, 6}, {7, 8}},
     GiveFile{"/g", {254, 98}, {5, 6}, {7, 8}, {9, 10}, "vm: disk vda", true},
     ReturnFile{"/r", {254, 97}, {5, 6}, {9, 10}, "vm: disk vda", true},
+    LabelFile{"/g", {254, 98}, "u:r:t:s0:c1,c2", "u:r:w:s0", "u:r:b:s0", "vm: disk vda", true},
+    ReturnLabel{"/r", {254, 97}, "u:r:t:s0:c1,c2", "u:r:b:s0", "vm: disk vda", true},
+    LabelTree{"/tpm", "u:r:t:s0:c1,c2"},
+    LoadProfile{"cloister-x", "profile cloister-x {\n}\n", "profile cloister-x {}\n"},
+    RemoveProfile{"cloister-x"},
     SetMode{"/d", {254, 99}, 0600, 0644},
     MakeNode{guest, "/dev/x", NodeType::block_device, 7, 1, 0660, {9, 10}, std::string("\2\0\0\0", 4)},
     MakeLink{guest, "/dev/l", "../x"},
@@ -37,10 +43,10 @@ const std::vector<Op> all{
     DeviceAcl{DeviceBackend::bpf, "/g", rules},
     AddDevices{DeviceBackend::v1, "/g", rules},
     RemoveDevices{DeviceBackend::bpf, "/g", rules},
-    BindSocket{"monitor", "/s", 0700, {11, 12}},
+    BindSocket{"monitor", "/s", 0700, {11, 12}, "u:r:f:s0", "u:r:s:s0"},
     MakeTap{"tap0", "vnet0", "br0", "fe:54:00:00:00:01", 1400, true, true, false},
     RemoveTap{"vnet0"},
-    OpenFile{"log", "/l", true, true, true, true, true},
+    OpenFile{"log", "/l", true, true, true, true, true, "u:r:l:s0"},
     OpenVsock{"vsock0", 3},
     StopProcess{guest, "swtpm"},
 };
@@ -86,6 +92,9 @@ TEST(Op, InversesTakeBackNewestFirst) {
                   RemoveCgroup{"/sys/fs/cgroup/cpu", "machine/q", false}, UnmapOwner{guest, "/m"},
                   RemoveNode{guest, "/dev/t", true}, RemoveNode{guest, "/dev/l", false},
                   RemoveNode{guest, "/dev/x", false}, SetMode{"/d", {254, 99}, 0644, 0600},
+                  LoadProfile{"cloister-x", "profile cloister-x {}\n", "profile cloister-x {\n}\n"},
+                  LabelTree{"/tpm", ""},
+                  ReturnLabel{"/g", {254, 98}, "u:r:t:s0:c1,c2", "u:r:b:s0", "vm: disk vda", true},
                   ReturnFile{"/g", {254, 98}, {5, 6}, {9, 10}, "vm: disk vda", true},
                   Chown{"/d \xc3\xa4", {254, 99}, {7, 8}, {5, 6}}, RemoveFile{"/f"}, RemoveDirectory{"/a"}}));
 }
@@ -96,17 +105,22 @@ TEST(Op, WhatIsKeptOrNotOursHasNoInverse) {
                         MakeTap{.symbol = "t", .name = "admin0", .existing = true},
                         SetCgroupValue{"/f", "1", std::nullopt}}),
               std::vector<Op>{});
+    EXPECT_EQ(inverse(MakeFile{.path = "/nvram", .keep = true, .label = "a", .label_back = "b"}),
+              (std::optional<Op>{ReturnLabel{.path = "/nvram", .given = "a", .back = "b"}}))
+        << "it stays, but not this guest's";
+    EXPECT_EQ(inverse(LoadProfile{"p", "profile p {}\n", ""}), (std::optional<Op>{RemoveProfile{"p"}}));
+    EXPECT_EQ(inverse(LabelTree{"/tpm", ""}), std::nullopt);
     EXPECT_EQ(inverse(MakeCgroup{.root = "/r", .path = "machine", .partition = true}),
               (std::optional<Op>{RemoveCgroup{"/r", "machine", true}}));
 }
 
 TEST(Op, AnInverseOfAnInverseIsTheOp) {
-    for (const auto& op : {all[4], all[7], all[16]}) EXPECT_EQ(inverse(*inverse(op)), op);
+    for (const auto& op : {all[4], all[12], all[21]}) EXPECT_EQ(inverse(*inverse(op)), op);
 }
 
 TEST(Op, IsPrintedForPeople) {
     EXPECT_EQ(printed(all[4]), "chown +5:+6 '/d \xc3\xa4' (was +7:+8)");
-    EXPECT_EQ(printed(all[18]), "device list of '/g' (bpf): c 10:232 rw, b 7:* rm");
+    EXPECT_EQ(printed(all[23]), "device list of '/g' (bpf): c 10:232 rw, b 7:* rm");
     for (const auto& op : all) EXPECT_FALSE(printed(op).empty());
 }
 
@@ -181,6 +195,8 @@ Script full_script() {
             .landlock_allow = 2,
             .landlock_scoped = 3,
             .selinux_exec = "system_u:system_r:svirt_t:s0:c1,c2",
+            .selinux_dev = "system_u:object_r:device_t:s0",
+            .apparmor_exec = "cloister-x",
             .program = "/usr/bin/qemu",
             .argv = {"qemu", "", "-x"},
             .env = {"A=1"}};

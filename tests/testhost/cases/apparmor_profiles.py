@@ -1,0 +1,86 @@
+# testhost: apparmor
+"""AppArmor: each guest in a profile of its own, made of what its definition grants."""
+import pathlib
+import re
+
+from in_host import IMAGES, Case, context, destroy, disk, domain, main_pid, pid_of, sh, start, virsh, wait_for, answers
+
+case = Case()
+PROFILES = pathlib.Path("/sys/kernel/security/apparmor/profiles")
+
+
+def loaded():
+    return {line.split()[0]: line.split()[1].strip("()") for line in PROFILES.read_text().splitlines() if line.startswith("cloister-")}
+
+
+def passed(path, how="readonly=on"):
+    return ["-drive", f"if=none,id=extra,format=raw,file.locking=off,file={path},{how}"]
+
+
+case.equal("AppArmor is on", pathlib.Path("/sys/module/apparmor/parameters/enabled").read_text().strip(), "Y")
+case.note(context(main_pid()))
+case.check("the host's security model", "<model>apparmor</model>" in virsh("capabilities"))
+
+
+def own_profile():
+    case.equal("start", start(domain("one", disks=[disk("one.raw")], machine="pc")), "")
+    name = "cloister-" + virsh("domuuid", "one")
+    case.equal("QEMU is in its own profile, enforced", context(pid_of("one")), f"{name} (enforce)")
+    case.equal("which the kernel lists", loaded().get(name), "enforce")
+    case.check("the running guest's XML has it", f"<label>{name}</label>" in virsh("dumpxml", "one"))
+    case.check("virDomainGetSecurityLabel", f"{name} (enforcing)" in virsh("dominfo", "one"), virsh("dominfo", "one")[-120:])
+    report = sh("cloister confinement one --check", check=False)
+    case.check("verified", "apparmor" in report and "differs" not in report, report[:300])
+    more = disk("more.raw")
+    virsh("attach-disk", "one", more, "vdb", "--subdriver", "raw", "--live")
+    case.check("a disk that is attached is in the profile", "vdb" in virsh("domblklist", "one"))
+    sh("systemctl restart cloisterd.service")
+    wait_for(answers, 30, "the daemon")
+    case.equal("a restarted daemon finds it confined", context(pid_of("one")), f"{name} (enforce)")
+    third = disk("third.raw")
+    virsh("attach-disk", "one", third, "vdc", "--subdriver", "raw", "--live")
+    case.check("and can give it more", "vdc" in virsh("domblklist", "one"))
+    destroy("one")
+    case.equal("the profile goes with the guest", loaded(), {})
+
+
+def passthrough():
+    outside = pathlib.Path("/srv/outside.raw")
+    outside.write_bytes(b"\0" * 65536)
+    outside.chmod(0o666)
+    said = start(domain("outside", arguments=passed(outside)))
+    case.check("a file that only passthrough names is denied, with AppArmor named", "refused by AppArmor" in said and str(outside) in said, said)
+    case.note(said)
+    case.equal("nothing is left of it", loaded(), {})
+    destroy("outside")
+    granted = domain("inside", disks=[outside])
+    case.equal("named by an element it works", start(granted), "")
+    destroy("inside")
+    both = domain("both", disks=[outside], arguments=passed(outside))
+    case.equal("and passthrough may then use it, too", start(both), "")
+    said = virsh("qemu-monitor-command", "--hmp", "both", 'qemu-io extra "read 0 512"', check=False)
+    case.check("it reads", "read 512" in said, said)
+    destroy("both")
+
+
+def exceptions():
+    case.equal("start with seclabel none", start(domain("plain", disks=[disk("plain.raw")], seclabel="<seclabel type='none' model='apparmor'/>")), "")
+    case.equal("type='none' is unconfined", context(pid_of("plain")), "unconfined")
+    destroy("plain")
+    case.equal("start of two", [start(domain(n, disks=[disk(f"{n}.raw")])) for n in ("a", "b")], ["", ""])
+    case.equal("two guests, two profiles", len(loaded()), 2)
+    answer = virsh("qemu-monitor-command", "a", '{"execute":"blockdev-add","arguments":{"driver":"file","node-name":"x","filename":"%s","locking":"off"}}'
+                   % (IMAGES / "b.raw"))
+    case.check("guest a cannot open guest b's disk", "Permission denied" in answer, answer)
+    destroy("a", "b")
+    case.equal("no profile is left", loaded(), {})
+
+
+for part in (own_profile, passthrough, exceptions):
+    case.attempt(part.__name__, part)
+denied = [line for line in sh("dmesg").splitlines() if 'apparmor="DENIED"' in line and 'profile="cloister-' in line
+          and not re.search("outside.raw|b.raw", line)]
+for line in denied[:20]:
+    case.note(line)
+case.check("nothing else was denied", not denied, f"{len(denied)} denials")
+case.end()
