@@ -30,6 +30,8 @@ constexpr std::string_view everybodys = R"(
   # itself, and the host's numbers
   owner @{PROC}/@{pids}/{,**} r,
   owner @{PROC}/@{pids}/{comm,task/@{tids}/comm} rw,
+  # Whoever ends it is nothing to it: QEMU only wants the name for its log.
+  deny @{PROC}/@{pids}/cmdline r,
   @{PROC}/{cpuinfo,meminfo,stat,filesystems,uptime,version} r,
   @{PROC}/sys/{kernel/{cap_last_cap,osrelease,random/**,ngroups_max},vm/{overcommit_memory,mmap_min_addr,max_map_count}} r,
   @{PROC}/sys/crypto/fips_enabled r,
