@@ -191,6 +191,10 @@ int run(const Options& options) {
         }
         listening = *std::move(made);
     }
+    if (const auto checked = rpc::check_modes(listening, setup->daemon); !checked) {
+        log(LogLevel::error, full_text(checked.error()));
+        return 1;
+    }
     Daemon daemon(*std::move(setup), options.timeout);
     daemon.service.own(std::move(listening)); // clients wait from here on, instead of failing
     daemon.watch_signals();

@@ -31,15 +31,6 @@ void check_supported(const DaemonConf& conf, std::vector<Error>& errors) {
     const auto refuse = [&](std::string_view key, const std::string& what) {
         errors.push_back(key_error(conf, key, what));
     };
-    for (const auto& [key, value] :
-         {std::pair{"auth_unix_rw", conf.auth_unix_rw}, std::pair{"auth_unix_ro", conf.auth_unix_ro}})
-        if (value != "none")
-            refuse(key,
-                   tr("authentication by '{0}' is not available: use the mode and the group of the sockets",
-                      value));
-    for (const auto& driver : conf.access_drivers)
-        if (driver != "none")
-            refuse("access_drivers", tr("the access driver '{0}' is not available", driver));
     if (conf.unix_sock_group && !::getgrnam(conf.unix_sock_group->c_str())) // before any thread is there
         refuse("unix_sock_group", tr("there is no group '{0}' on this host", *conf.unix_sock_group));
 }

@@ -6,6 +6,7 @@
 #include "driver/guest.hpp"
 #include "driver/log.hpp"
 #include "driver/offload.hpp"
+#include "driver/op/identity.hpp"
 #include "driver/parts.hpp"
 #include "driver/plan/complete.hpp"
 #include "driver/probe/host_probe.hpp"
@@ -47,8 +48,10 @@ Result<std::string> emulator_of(const Domain& domain) {
 
 } // namespace
 
-Task<Result<std::shared_ptr<const Domain>>> complete_definition(Driver& driver, std::string xml) {
+Task<Result<std::shared_ptr<const Domain>>> complete_definition(Call call, std::string xml) {
+    auto& driver = *call.driver;
     CO_TRY(domain, as_clients_know_it(read_domain(xml)));
+    CO_CHECK(as_asked(call, domain.name, domain.uuid));
     CO_CHECK(store::check_name(domain.name));
     CO_TRY(emulator, emulator_of(domain));
     domain.devices.emulator = emulator;
@@ -60,8 +63,9 @@ Task<Result<std::shared_ptr<const Domain>>> complete_definition(Driver& driver, 
     co_return std::make_shared<const Domain>(std::move(domain));
 }
 
-Task<Result<std::shared_ptr<Guest>>> define(Driver& driver, std::string xml) {
-    CO_TRY(definition, co_await complete_definition(driver, std::move(xml)));
+Task<Result<std::shared_ptr<Guest>>> define(Call call, std::string xml) {
+    auto& driver = *call.driver;
+    CO_TRY(definition, co_await complete_definition(call, std::move(xml)));
     CO_TRY(alone, co_await driver.parts().definitions.turn("virDomainDefineXMLFlags"));
     const auto uuid = definition->uuid.value_or(Uuid{});
     CO_TRY(guest, driver.registry().matching(definition->name, uuid));

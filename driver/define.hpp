@@ -15,12 +15,12 @@ struct Guest;
 
 /// What the text means, with everything filled in that a stored definition says: emulator, machine, devices
 /// that are always there, addresses, uuid. Errors: xml, xml_detail, config_unsupported, system (no such
-/// emulator).
-Task<Result<std::shared_ptr<const Domain>>> complete_definition(Driver& driver, std::string xml);
+/// emulator); access_denied when the caller may not name what the text names.
+Task<Result<std::shared_ptr<const Domain>>> complete_definition(Call call, std::string xml);
 
 /// Adds or replaces a persistent domain; event DEFINED. Errors: as above; operation_failed for a clash of
 /// name and uuid; system when it cannot be stored (the old definition stays).
-Task<Result<std::shared_ptr<Guest>>> define(Driver& driver, std::string xml);
+Task<Result<std::shared_ptr<Guest>>> define(Call call, std::string xml);
 
 /// Replaces a persistent domain's definition, on disk first. The caller holds its turn. No event.
 Task<Result<>> store_definition(Driver& driver, std::shared_ptr<Guest> guest,

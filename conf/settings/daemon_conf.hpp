@@ -15,8 +15,9 @@ struct DaemonConf {
     std::map<std::string, int> lines{};  ///< of each key that the file sets: its line
     std::string unix_sock_dir = "/run/cloister";
     std::optional<std::string> unix_sock_group{};
-    std::string unix_sock_ro_perms = "0777", unix_sock_rw_perms = "0700", unix_sock_admin_perms = "0700";
-    std::string auth_unix_ro = "none", auth_unix_rw = "none"; ///< none | polkit
+    std::string unix_sock_ro_perms = "0777", unix_sock_admin_perms = "0700";
+    std::optional<std::string> unix_sock_rw_perms{};              ///< absent: as rw_perms() says
+    std::string auth_unix_ro = "polkit", auth_unix_rw = "polkit"; ///< none | polkit
     std::vector<std::string> access_drivers{};
     bool listen_libvirt_names = false;
     unsigned max_clients = 5000, max_queued_clients = 1000, max_anonymous_clients = 20;
@@ -40,6 +41,11 @@ struct DaemonConf {
         state_root{}; ///< every folder of the driver moves below it (tests, demo); empty: the system's
     std::vector<std::string> allowed_paths{}, allowed_emulators{};
     bool operator==(const DaemonConf&) const = default;
+
+    /// The mode of the read-write socket: everybody may knock where polkit decides who comes in.
+    std::string rw_perms() const {
+        return unix_sock_rw_perms.value_or(auth_unix_rw == "polkit" ? "0777" : "0700");
+    }
 };
 
 } // namespace cloister

@@ -18,23 +18,32 @@ constexpr std::array table{
                            "Where the sockets are: cloister-sock and cloister-sock-ro."),
     key<&C::unix_sock_group>("unix_sock_group", filled, "The group that owns the sockets."),
     key<&C::unix_sock_ro_perms>("unix_sock_ro_perms", mode, "The mode of the read-only socket."),
-    key<&C::unix_sock_rw_perms>("unix_sock_rw_perms", mode, "The mode of the read-write socket."),
+    key<&C::unix_sock_rw_perms>(
+        "unix_sock_rw_perms", mode,
+        "The mode of the read-write socket. Default: 0777 where polkit decides who may "
+        "use it (auth_unix_rw), else 0700."),
     key<&C::unix_sock_admin_perms>("unix_sock_admin_perms", mode,
                                    "Kept for old files: there is no admin socket.", later),
     key<&C::auth_unix_ro>("auth_unix_ro", {.choices = "none polkit"},
-                          "Who may use the read-only socket. Only \"none\" is there, which leaves it to the "
-                          "mode and the group of the socket: the daemon refuses to start with the other."),
+                          "Who may use the read-only socket: \"polkit\" asks for the action "
+                          "org.libvirt.unix.monitor, \"none\" leaves it to the mode and the group of the "
+                          "socket. Root is never asked."),
     key<&C::auth_unix_rw>("auth_unix_rw", {.choices = "none polkit"},
-                          "Who may use the read-write socket, likewise."),
-    key<&C::access_drivers>("access_drivers", {.choices = "polkit none"},
-                            "Who decides about single operations. Only \"none\" is there."),
+                          "Who may use the read-write socket, likewise: org.libvirt.unix.manage."),
+    key<&C::access_drivers>(
+        "access_drivers", {.choices = "polkit none"},
+        "Who decides about single operations. With \"polkit\" every call of a client other "
+        "than root is asked for as org.libvirt.api.OBJECT.PERMISSION, with the domain's name "
+        "and uuid as details; lists and events leave out what may not be seen."),
     key<&C::listen_libvirt_names>(
         "listen_libvirt_names", any,
         "Whether to serve /run/libvirt/virtqemud-sock and libvirt-sock too, when nothing else does."),
     key<&C::max_clients>("max_clients", positive, "How many clients may be connected."),
     key<&C::max_queued_clients>("max_queued_clients", positive, "How many more may wait."),
-    key<&C::max_anonymous_clients>("max_anonymous_clients", positive,
-                                   "How many of them may be unauthenticated.", later),
+    key<&C::max_anonymous_clients>(
+        "max_anonymous_clients", positive,
+        "How many of them may be unauthenticated: a further one is refused, unless "
+        "it is root's."),
     key<&C::min_workers>("min_workers", positive, "Kept for old files: calls are served without workers.",
                          later),
     key<&C::max_workers>("max_workers", threads, "Threads for blocking work."),

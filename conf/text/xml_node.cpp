@@ -1,10 +1,12 @@
 #include "conf/text/xml_node.hpp"
 
 #include "conf/base/tr.hpp"
+#include "conf/text/xml_head.hpp"
 
 #include <algorithm>
 #include <libxml/parser.h>
 #include <libxml/tree.h>
+#include <libxml/xmlreader.h>
 #include <memory>
 
 namespace cloister::xml {
@@ -110,6 +112,10 @@ std::string excerpt(std::string_view document, const xmlError* e) {
     return "\n" + std::string(line) + "\n" + std::string(std::min(column, line.size()), '-') + "^";
 }
 
+struct FreeReader {
+    void operator()(xmlTextReader* r) const { xmlFreeTextReader(r); }
+};
+
 Error refused(std::string_view name, std::string message) {
     return {.code = Code::xml_detail,
             .message = std::string(name) + ": " + std::move(message),
@@ -146,16 +152,75 @@ bool Node::operator==(const Node& other) const {
            kind == other.kind && children == other.children;
 }
 
-Result<Node> read(std::string_view document, std::string_view name) {
+namespace {
+
+Result<> check_bytes(std::string_view document, std::string_view name) {
     if (document.size() > most_bytes)
         return std::unexpected(refused(name, tr("document is larger than {0} bytes", most_bytes)));
     if (document.find('\0') != std::string_view::npos)
         return std::unexpected(refused(name, tr("document contains a NUL byte")));
+    return {};
+}
+
+constexpr int parse_options = XML_PARSE_NONET | XML_PARSE_NOERROR | XML_PARSE_NOWARNING | XML_PARSE_BIG_LINES;
+
+} // namespace
+
+Result<Node> read_head(std::string_view document, std::span<const std::string_view> names,
+                       std::string_view name) {
+    TRY(check_bytes(document, name));
+    const std::unique_ptr<xmlTextReader, FreeReader> reader{xmlReaderForMemory(
+        document.data(), static_cast<int>(document.size()), nullptr, nullptr, parse_options)};
+    if (!reader) return fail(Code::no_memory, tr("out of memory"));
+    Node root;
+    Node* inside = nullptr;
+    int more = 0;
+    while ((more = xmlTextReaderRead(reader.get())) == 1) {
+        const int depth = xmlTextReaderDepth(reader.get());
+        const auto text = [&] { return utf8(xmlTextReaderConstValue(reader.get())); };
+        switch (xmlTextReaderNodeType(reader.get())) {
+        case XML_READER_TYPE_DOCUMENT_TYPE:
+            return std::unexpected(refused(name, tr("a document type definition is not accepted")));
+        case XML_READER_TYPE_ELEMENT: {
+            const auto found = utf8(xmlTextReaderConstLocalName(reader.get()));
+            const bool is_empty = xmlTextReaderIsEmptyElement(reader.get()) == 1;
+            if (depth >= most_depth)
+                return std::unexpected(refused(name, tr("elements are nested deeper than {0}", most_depth)));
+            if (depth == 0) root.name = found;
+            if (depth > 1) inside = nullptr; // text beside elements is none of ours
+            if (depth != 1) break;
+            const bool ours = !xmlTextReaderConstNamespaceUri(reader.get()) && !root.child(found) &&
+                              std::ranges::count(names, found) > 0;
+            inside = ours ? &root.add(found) : nullptr;
+            if (is_empty) inside = nullptr;
+            break;
+        }
+        case XML_READER_TYPE_TEXT:
+        case XML_READER_TYPE_CDATA:
+        case XML_READER_TYPE_WHITESPACE:
+        case XML_READER_TYPE_SIGNIFICANT_WHITESPACE:
+            if (inside && depth == 2) inside->text += text();
+            break;
+        case XML_READER_TYPE_END_ELEMENT:
+            if (depth == 1) inside = nullptr;
+            break;
+        default: break;
+        }
+        if (!inside && root.children.size() == names.size()) return root;
+    }
+    if (more == 0) return root;
+    const auto* e = xmlGetLastError();
+    auto error = malformed(e, name);
+    error.message += excerpt(document, e);
+    return std::unexpected(std::move(error));
+}
+
+Result<Node> read(std::string_view document, std::string_view name) {
+    TRY(check_bytes(document, name));
     const std::unique_ptr<xmlParserCtxt, FreeParser> parser{xmlNewParserCtxt()};
     if (!parser) return fail(Code::no_memory, tr("out of memory"));
-    const std::unique_ptr<xmlDoc, FreeDoc> doc{
-        xmlCtxtReadMemory(parser.get(), document.data(), static_cast<int>(document.size()), nullptr, nullptr,
-                          XML_PARSE_NONET | XML_PARSE_NOERROR | XML_PARSE_NOWARNING | XML_PARSE_BIG_LINES)};
+    const std::unique_ptr<xmlDoc, FreeDoc> doc{xmlCtxtReadMemory(
+        parser.get(), document.data(), static_cast<int>(document.size()), nullptr, nullptr, parse_options)};
     if (!doc) {
         const auto* e = xmlCtxtGetLastError(parser.get());
         auto error = malformed(e, name);

@@ -60,9 +60,26 @@ Result<> read_only_check(const Route& route, const Conditions& given) {
     return {};
 }
 
-Task<Result<>> permitted(Caller caller, Route route, Conditions given) {
-    if (caller.read_only) co_return read_only_check(route, given);
-    co_return Result<>();
+bool about_a_domain(const Route& route) {
+    return std::ranges::any_of(route.procedure->needs,
+                               [](const call::Need& need) { return need.object == "domain"; });
+}
+
+Task<Result<Call>> admitted(Call call, Route route, Conditions given, Mentioned mentioned) {
+    if (call.caller.read_only) CO_CHECK(read_only_check(route, given));
+    if (!call.rights) co_return call;
+    // Our own procedures may name a domain without needing a permission for it; the operation asks then.
+    if (about_a_domain(route) || (mentioned.uuid && !mentioned.xml)) {
+        CO_TRY(about, identity(*call.driver, mentioned));
+        call.about = about;
+    }
+    for (const auto& need : route.procedure->needs) {
+        if (!applies(need, given)) continue;
+        const Permission what{need.object, need.permission};
+        const auto about = need.object == "domain" ? call.about : DomainIdentity();
+        CO_CHECK(co_await call.rights->may(what, about));
+    }
+    co_return call;
 }
 
 } // namespace cloister::acl

@@ -3,6 +3,7 @@
 
 #include "conf/call/procedure.hpp"
 #include "driver/op/call.hpp"
+#include "driver/op/identity.hpp"
 
 #include <optional>
 
@@ -37,9 +38,13 @@ bool applies(const call::Need& need, const Conditions& given);
 /// in the words and the error domain of the reference.
 Result<> read_only_check(const Route& route, const Conditions& given);
 
-/// Whether the caller may make this call. Root and whoever may open the read-write socket may do everything,
-/// read-only connections what read_only_check lets through. Asynchronous, because a policy service may have
-/// to be asked. Errors: operation_denied, access_denied.
-Task<Result<>> permitted(Caller caller, Route route, Conditions given);
+/// Whether a call of this procedure is about one domain.
+bool about_a_domain(const Route& route);
+
+/// Whether the caller may make this call: on a read-only connection what read_only_check lets through, and
+/// every permission of the procedure that these arguments need is asked of the caller's rights. Gives the
+/// call back, with what it is about. Errors: operation_denied, access_denied; no_domain. `mentioned` may
+/// point into the arguments, which outlive this.
+Task<Result<Call>> admitted(Call call, Route route, Conditions given, Mentioned mentioned);
 
 } // namespace cloister::acl

@@ -1,6 +1,7 @@
 #include "daemon/rpc/listener.hpp"
 
 #include "conf/base/tr.hpp"
+#include "daemon/dbus/polkit.hpp"
 #include "driver/log.hpp"
 
 #include <array>
@@ -37,6 +38,10 @@ Result<gid_t> group_id(const std::string& name) {
     return found->gr_gid;
 }
 
+mode_t mode_bits(const std::string& octal) {
+    return static_cast<mode_t>(std::strtoul(octal.c_str(), nullptr, 8)) & 0777;
+}
+
 bool somebody_answers(const sockaddr_un& where) {
     const Fd probe(::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0));
     return ::connect(probe.n(), reinterpret_cast<const sockaddr*>(&where), sizeof where) == 0 ||
@@ -67,12 +72,31 @@ Result<Listening> listen_at(const std::string& path, const std::string& mode,
         if (::chown(path.c_str(), static_cast<uid_t>(-1), gid) < 0)
             return std::unexpected(system_error(errno, tr("cannot give the socket '{0}' to a group", path)));
     }
-    const auto bits = static_cast<mode_t>(std::strtoul(mode.c_str(), nullptr, 8));
-    if (::chmod(path.c_str(), bits & 0777) < 0)
+    if (::chmod(path.c_str(), mode_bits(mode)) < 0)
         return std::unexpected(system_error(errno, tr("cannot set the mode of the socket '{0}'", path)));
     if (::listen(fd.n(), static_cast<int>(backlog)) < 0)
         return std::unexpected(system_error(errno, tr("cannot listen on '{0}'", path)));
     return Listening{std::move(fd), path, read_only, true};
+}
+
+Result<> check_modes(std::span<const Listening> sockets, const DaemonConf& conf) {
+    for (const auto& socket : sockets) {
+        // What clients open is the file, whose mode is not the socket's own.
+        const Fd file(::open(socket.path.c_str(), O_PATH | O_NOFOLLOW | O_CLOEXEC));
+        struct stat found{};
+        if (!file || ::fstat(file.n(), &found) < 0)
+            return std::unexpected(system_error(errno, tr("cannot look at the socket '{0}'", socket.path)));
+        const auto wanted = mode_bits(socket.read_only ? conf.unix_sock_ro_perms : conf.rw_perms());
+        const auto mode = found.st_mode & 07777;
+        if (!S_ISSOCK(found.st_mode) || (found.st_uid != 0 && found.st_uid != ::geteuid()))
+            return fail(Code::operation_invalid,
+                        tr("'{0}' is not a socket of this daemon's user", socket.path));
+        if ((mode & ~wanted) != 0)
+            return fail(Code::operation_invalid,
+                        tr("the socket '{0}' has mode {1:#o}, which is wider than the {2:#o} of the settings",
+                           socket.path, mode, wanted));
+    }
+    return {};
 }
 
 std::vector<Listening> handed_over() {
@@ -108,8 +132,7 @@ Result<std::vector<Listening>> sockets(const DaemonConf& conf, std::vector<std::
             return std::unexpected(system_error(error.value(), tr("cannot make the folder '{0}'", folder)));
         const auto path = folder + "/" + name;
         // Both or none: clients take one of a pair for the sign that the other is there, too.
-        auto both =
-            listen_at(path, conf.unix_sock_rw_perms, conf.unix_sock_group, false, conf.max_queued_clients);
+        auto both = listen_at(path, conf.rw_perms(), conf.unix_sock_group, false, conf.max_queued_clients);
         auto looks = both ? listen_at(path + "-ro", conf.unix_sock_ro_perms, conf.unix_sock_group, true,
                                       conf.max_queued_clients)
                           : Result<Listening>(std::unexpected(both.error()));
@@ -161,8 +184,15 @@ void Acceptor::accept_some() {
         ucred peer{};
         socklen_t size = sizeof peer;
         if (::getsockopt(client.n(), SOL_SOCKET, SO_PEERCRED, &peer, &size) < 0) continue;
-        on_client_(std::move(client),
-                   Caller{.uid = peer.uid, .gid = peer.gid, .pid = peer.pid, .read_only = read_only_});
+        // Now: later the pid may be somebody else's. Root's is never asked about.
+        std::uint64_t started = 0;
+        if (peer.uid != 0) // 0 when it has gone already: polkit will not find it either
+            started = polkit::start_time(static_cast<std::uint32_t>(peer.pid)).value_or(0);
+        on_client_(std::move(client), Caller{.uid = peer.uid,
+                                             .gid = peer.gid,
+                                             .pid = peer.pid,
+                                             .read_only = read_only_,
+                                             .start_time = started});
     }
     wait();
 }

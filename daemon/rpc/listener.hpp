@@ -10,6 +10,7 @@
 #include <boost/asio/steady_timer.hpp>
 #include <functional>
 #include <memory>
+#include <span>
 #include <string>
 #include <vector>
 
@@ -27,6 +28,9 @@ struct Listening {
 /// `mode` in octal ("0777"), `group` a name or nothing. Errors: system; operation_invalid when it is in use.
 Result<Listening> listen_at(const std::string& path, const std::string& mode,
                             const std::optional<std::string>& group, bool read_only, unsigned backlog);
+/// Whether every socket's file is ours and no more open to others than the settings say.
+/// Errors: operation_invalid; system.
+Result<> check_modes(std::span<const Listening> sockets, const DaemonConf& conf);
 /// What systemd passed (LISTEN_FDS of this process); those whose path ends in "-ro" are read-only. Takes the
 /// variables out of the environment.
 std::vector<Listening> handed_over();

@@ -18,8 +18,8 @@ concept Operation = requires(Call call, typename Op::In in) {
 
 template <Operation Op> Task<Result<Bytes>> serve(Call call, Bytes body, acl::Route route) {
     CO_TRY(in, xdr::decode<typename Op::In>(body));
-    CO_CHECK(co_await acl::permitted(call.caller, route, acl::conditions(in)));
-    CO_TRY(out, co_await Op::run(std::move(call), std::move(in)));
+    CO_TRY(admitted, co_await acl::admitted(std::move(call), route, acl::conditions(in), mentioned(in)));
+    CO_TRY(out, co_await Op::run(std::move(admitted), std::move(in)));
     co_return xdr::encode(out);
 }
 

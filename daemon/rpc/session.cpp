@@ -1,8 +1,10 @@
 #include "daemon/rpc/session.hpp"
 
 #include "conf/base/tr.hpp"
+#include "conf/call/auth.hpp"
 #include "daemon/rpc/error_wire.hpp"
 #include "daemon/rpc/events.hpp"
+#include "daemon/rpc/xdr.hpp"
 #include "driver/driver.hpp"
 #include "driver/log.hpp"
 
@@ -18,6 +20,9 @@ namespace {
 /// Calls that wait behind the limit before the socket is no longer read.
 constexpr std::size_t most_waiting = 64, most_waiting_bytes = 1'048'576;
 constexpr std::uint32_t event_serial = 1; // measured; keepalive has 0
+constexpr std::int32_t auth_polkit = 70;
+/// Events of one client that wait for the policy.
+constexpr std::size_t most_unseen = 10'000;
 
 bool known_program(std::uint32_t program, std::uint32_t version) {
     return version == 1 && (program == call::remote_program || program == call::qemu_program ||
@@ -37,8 +42,16 @@ void log_once(const Error& error, const call::Procedure& procedure) {
 
 Session::Session(boost::asio::any_io_executor on, SessionSetup setup, Fd socket, Caller caller,
                  std::uint64_t id)
-    : on_(on), setup_(std::move(setup)), wire_(std::make_shared<Wire>(on, std::move(socket))),
-      caller_(caller), id_(id), ping_(on) {}
+    : on_(on), setup_(std::move(setup)), wire_(std::make_shared<Wire>(on, std::move(socket))), id_(id),
+      ping_(on) {
+    become(caller);
+    authenticated_ = !setup_.policy || !acl::must_authenticate(*setup_.policy, caller_);
+}
+
+void Session::become(Caller caller) {
+    caller_ = caller;
+    rights_ = acl::rights(setup_.policy, caller_);
+}
 
 Session::~Session() = default;
 
@@ -61,6 +74,7 @@ void Session::ended(std::string why) {
     ping_.cancel();
     pinging_ = false;
     subscriptions_.clear();
+    unseen_.clear();
     waiting_.clear();
     const auto streams = std::exchange(streams_, {});
     for (const auto& [key, stream] : streams) stream->cut_off();
@@ -122,6 +136,8 @@ std::optional<Error> Session::refused(const Header& header) const {
         own_call(header.program, header.procedure) || setup_.table->find(header.program, header.procedure);
     if (!served || !call::find_procedure(header.program, header.procedure))
         return unknown_procedure(header.procedure);
+    if (!authenticated_ && !before_authentication(header.program, header.procedure))
+        return rpc_error(tr("authentication required"));
     if (!uri_ && !before_open(header.program, header.procedure))
         return rpc_error(tr("hypervisor connection not open"), Code::internal);
     return std::nullopt;
@@ -155,12 +171,23 @@ void Session::begin(Frame frame, std::vector<Fd> files) {
     const auto& header = frame.header;
     if (auto error = refused(header)) return reply(header, std::unexpected(*std::move(error)));
     const acl::Route route{header.program, call::find_procedure(header.program, header.procedure)};
-    if (const auto own = own_call(header.program, header.procedure))
-        return reply(header, own(*this, frame.body, route));
+    if (header.program == call::remote_program && header.procedure == auth_polkit)
+        return authenticate(header);
+    if (const auto own = own_call(header.program, header.procedure)) {
+        if (!rights_ || route.procedure->needs.empty()) return reply(header, own(*this, frame.body, route));
+        ++in_flight_;
+        boost::asio::co_spawn(
+            on_,
+            [self = shared_from_this(), header, body = std::move(frame.body), route]() mutable {
+                return self->run_own(header, std::move(body), route);
+            },
+            boost::asio::detached);
+        return;
+    }
 
     auto pass = setup_.gate->enter();
     if (!pass) return reply(header, std::unexpected(std::move(pass).error()));
-    Call call{.driver = setup_.driver, .caller = caller_, .connection = id_};
+    Call call{.driver = setup_.driver, .caller = caller_, .connection = id_, .rights = rights_};
     std::shared_ptr<ClientStream> stream;
     if (route.procedure->stream != call::Stream::none) {
         stream = new_stream(header, route.procedure->stream);
@@ -178,6 +205,45 @@ void Session::begin(Frame frame, std::vector<Fd> files) {
                              std::move(pass));
         },
         boost::asio::detached);
+}
+
+/// A person may be asked, which takes as long as it takes: neither the shutdown nor this connection waits.
+void Session::authenticate(Header header) {
+    if (authenticated_ || authenticating_)
+        return reply(header, std::unexpected(rpc_error(tr("authentication failed"), Code::auth_failed)));
+    authenticating_ = true;
+    boost::asio::co_spawn(on_, acl::authenticated(setup_.policy, caller_),
+                          [weak = weak_from_this(), header](std::exception_ptr bug, Result<> allowed) {
+                              const auto self = weak.lock();
+                              if (!self) return;
+                              self->authenticating_ = false;
+                              if (bug) allowed = fail(Code::internal, tr("authentication failed"));
+                              if (!allowed) {
+                                  log(LogLevel::warning,
+                                      "uid " + std::to_string(self->caller_.uid) +
+                                          " was not let in: " + full_text(allowed.error()));
+                                  return self->reply(header, std::unexpected(std::move(allowed).error()));
+                              }
+                              self->authenticated_ = true;
+                              self->reply(header, xdr::encode(call::AuthPolkitOut{.complete = 1}));
+                          });
+}
+
+/// As an own call of somebody about whom the policy has to be asked first.
+Task<void> Session::run_own(Header header, Bytes body, acl::Route route) {
+    const auto self = shared_from_this();
+    Call call{.driver = setup_.driver, .caller = caller_, .rights = rights_};
+    Mentioned no_domain;
+    acl::Conditions always; // no own call has a permission that depends on its arguments
+    auto allowed = co_await acl::admitted(std::move(call), route, always, std::move(no_domain));
+    Result<Bytes> result;
+    if (allowed)
+        result = own_call(header.program, header.procedure)(*this, body, route);
+    else
+        result = std::unexpected(std::move(allowed).error());
+    reply(header, result);
+    --in_flight_;
+    next_waiting();
 }
 
 Task<void> Session::run(Header header, Call call, Bytes body, const Entry* entry, acl::Route route,
@@ -296,6 +362,38 @@ bool Session::unsubscribe(std::int32_t callback, bool monitor) {
 }
 
 void Session::happened(std::int32_t callback, bool legacy, const Event& what) {
+    if (!rights_ || !setup_.policy->fine_grained) return tell(callback, legacy, what);
+    if (unseen_.size() >= most_unseen) return; // nobody answers: what may be seen is not known
+    unseen_.push_back({callback, legacy, what});
+    if (std::exchange(asking_, true)) return;
+    boost::asio::co_spawn(
+        on_, [self = shared_from_this()] { return self->tell_visible(); }, boost::asio::detached);
+}
+
+/// In order, those whose domain the caller may see.
+Task<void> Session::tell_visible() {
+    const auto self = shared_from_this();
+    constexpr Permission see{"domain", "getattr"};
+    while (!unseen_.empty()) {
+        const auto next = std::move(unseen_.front());
+        unseen_.pop_front();
+        const auto& domain = domain_of(next.what);
+        DomainIdentity about;
+        about.name = domain.name;
+        about.uuid = domain.uuid;
+        const auto rights = rights_;
+        if (rights) {
+            const auto allowed = co_await rights->may(see, std::move(about));
+            if (!allowed) continue;
+        }
+        const bool wanted = std::ranges::any_of(
+            subscriptions_, [&](const Subscription& s) { return s.callback == next.callback; });
+        if (wanted) tell(next.callback, next.legacy, next.what);
+    }
+    asking_ = false;
+}
+
+void Session::tell(std::int32_t callback, bool legacy, const Event& what) {
     const auto message = event_message(what, legacy ? std::optional<std::int32_t>() : callback);
     if (!message) return;
     if (wire_->queued() > setup_.max_unread) {

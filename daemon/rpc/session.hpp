@@ -2,6 +2,7 @@
 /// only. Source: facts/protocol.md 3 to 7.
 #pragma once
 
+#include "daemon/acl/policy.hpp"
 #include "daemon/rpc/streams.hpp"
 #include "daemon/rpc/table.hpp"
 #include "daemon/rpc/wire.hpp"
@@ -25,6 +26,7 @@ struct SessionSetup {
     EventHub* events = nullptr;
     Gate* gate = nullptr;
     const Table* table = nullptr;
+    std::shared_ptr<const acl::Policy> policy{};            ///< null: everybody may do everything
     std::function<void(std::uint64_t connection)> forget{}; ///< told when a connection has ended
     unsigned max_requests = 5;                              ///< calls in progress at once; more wait
     std::chrono::seconds keepalive{5};                      ///< between pings; not positive: none are sent
@@ -41,6 +43,8 @@ public:
     void close(std::string why);
     std::uint64_t id() const { return id_; }
     bool read_only() const { return caller_.read_only; }
+    /// Whether it may do more than authenticate.
+    bool authenticated() const { return authenticated_; }
     bool idle() const { return in_flight_ == 0 && waiting_.empty(); }
 
 private:
@@ -63,6 +67,9 @@ private:
     void begin(Frame frame, std::vector<Fd> files);
     void next_waiting();
     std::optional<Error> refused(const Header& header) const;
+    void authenticate(Header header);
+    Task<void> run_own(Header header, Bytes body, acl::Route route);
+    void become(Caller caller);
     Task<void> run(Header header, Call call, Bytes body, const Entry* entry, acl::Route route,
                    std::shared_ptr<ClientStream> stream, Gate::Pass pass);
     std::shared_ptr<ClientStream> new_stream(const Header& call, call::Stream direction);
@@ -76,6 +83,8 @@ private:
     Result<std::int32_t> subscribe(EventFilter filter, bool legacy);
     bool unsubscribe(std::int32_t callback, bool monitor);
     void happened(std::int32_t callback, bool legacy, const Event& what);
+    Task<void> tell_visible();
+    void tell(std::int32_t callback, bool legacy, const Event& what);
 
     void start_pings();
     void ping_later();
@@ -85,6 +94,8 @@ private:
     SessionSetup setup_;
     std::shared_ptr<Wire> wire_;
     Caller caller_;
+    std::shared_ptr<const Rights> rights_{}; ///< of `caller_`
+    bool authenticated_ = false, authenticating_ = false;
     std::uint64_t id_;
     std::function<void()> gone_{};
     std::optional<std::string> uri_{}; ///< absent: not opened
@@ -96,6 +107,13 @@ private:
     std::map<StreamKey, std::shared_ptr<ClientStream>> streams_{};
     std::vector<Subscription> subscriptions_{};
     std::int32_t last_callback_ = 0;
+    struct Unseen {
+        std::int32_t callback = 0;
+        bool legacy = false;
+        Event what{};
+    };
+    std::deque<Unseen> unseen_{}; ///< events whose domain the caller may perhaps not see: being asked
+    bool asking_ = false;
     boost::asio::steady_timer ping_;
     std::chrono::steady_clock::time_point heard_{};
     unsigned unanswered_ = 0;
@@ -107,6 +125,8 @@ using OwnCall = Result<Bytes> (*)(Session& session, std::span<const std::byte> b
 OwnCall own_call(std::uint32_t program, std::int32_t number);
 /// The numbers that own_call serves, sorted.
 std::vector<std::int32_t> own_numbers(std::uint32_t program);
+/// Whether it may be called by a client that has not authenticated yet.
+bool before_authentication(std::uint32_t program, std::int32_t number);
 /// Whether it may be called before CONNECT_OPEN.
 bool before_open(std::uint32_t program, std::int32_t number);
 

@@ -67,8 +67,9 @@ struct OwnCalls {
         return call::ConnectIsSecureOut{.secure = 1}; // it never leaves this machine
     }
 
-    static Result<call::AuthListOut> auth_list(Session&, Nothing) {
-        return call::AuthListOut{.types = {{0}}};
+    static Result<call::AuthListOut> auth_list(Session& session, Nothing) {
+        constexpr std::int32_t none = 0, polkit = 2;
+        return call::AuthListOut{.types = {{session.authenticated_ ? none : polkit}}};
     }
     static Result<Nothing> auth_refused(Session&, Nothing) {
         return std::unexpected(rpc_error(tr("authentication failed"), Code::auth_failed));
@@ -95,9 +96,9 @@ struct OwnCalls {
             return std::unexpected(
                 rpc_error(tr("only root may speak for somebody else"), Code::access_denied));
         auto who = session.caller_;
-        constexpr std::array ignored = {
-            "user-name",      "group-name", "process-time", "sasl-user-name", "x509-distinguished-name",
-            "selinux-context"};
+        who.start_time = 0; // of another process
+        constexpr std::array ignored = {"user-name", "group-name", "sasl-user-name",
+                                        "x509-distinguished-name", "selinux-context"};
         for (const auto& [field, value] : in.params.items) {
             const auto* number = std::get_if<std::uint64_t>(&value);
             const auto* pid = std::get_if<std::int64_t>(&value);
@@ -107,12 +108,14 @@ struct OwnCalls {
                 who.gid = static_cast<std::uint32_t>(*number);
             else if (field.value == "process-id" && pid)
                 who.pid = static_cast<std::int32_t>(*pid);
+            else if (field.value == "process-time" && number)
+                who.start_time = *number;
             else if (std::ranges::count(ignored, field.value) == 0)
                 return std::unexpected(Error{.code = Code::argument_unsupported,
                                              .message = tr("parameter '{0}' not supported", field.value),
                                              .domain = ErrorDomain::none});
         }
-        session.caller_ = who;
+        session.become(who);
         return Nothing{};
     }
 
@@ -201,20 +204,21 @@ template <class In, class Out> struct Signature<Result<Out> (*)(Session&, In)> {
 };
 template <auto run> constexpr OwnCall own = Signature<decltype(run)>::template call<run>;
 
+enum class From { authenticating, authenticated, open };
 struct Own {
     std::int32_t number = 0;
     OwnCall call = nullptr;
-    bool before_open = false;
+    From from = From::open;
 };
 constexpr Own remote[] = {
-    {1, own<&OwnCalls::open>, true},
-    {2, own<&OwnCalls::close>, true},
-    {60, own<&OwnCalls::feature>, true},
-    {66, own<&OwnCalls::auth_list>, true},
-    {67, own<&OwnCalls::auth_refused>, true},
-    {68, own<&OwnCalls::auth_refused>, true},
-    {69, own<&OwnCalls::auth_refused>, true},
-    {70, own<&OwnCalls::auth_refused>, true},
+    {1, own<&OwnCalls::open>, From::authenticated},
+    {2, own<&OwnCalls::close>, From::authenticated},
+    {60, own<&OwnCalls::feature>, From::authenticated},
+    {66, own<&OwnCalls::auth_list>, From::authenticating},
+    {67, own<&OwnCalls::auth_refused>, From::authenticating},
+    {68, own<&OwnCalls::auth_refused>, From::authenticating},
+    {69, own<&OwnCalls::auth_refused>, From::authenticating},
+    {70, own<&OwnCalls::auth_refused>, From::authenticating},
     {105, own<&OwnCalls::subscribe_lifecycle>},
     {106, own<&OwnCalls::unsubscribe_lifecycle>},
     {110, own<&OwnCalls::uri>},
@@ -252,7 +256,12 @@ OwnCall own_call(std::uint32_t program, std::int32_t number) {
 
 bool before_open(std::uint32_t program, std::int32_t number) {
     const auto* found = find(program, number);
-    return found && found->before_open;
+    return found && found->from != From::open;
+}
+
+bool before_authentication(std::uint32_t program, std::int32_t number) {
+    const auto* found = find(program, number);
+    return found && found->from == From::authenticating;
 }
 
 std::vector<std::int32_t> own_numbers(std::uint32_t program) {

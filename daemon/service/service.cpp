@@ -1,7 +1,9 @@
 #include "daemon/service/service.hpp"
 
+#include "daemon/acl/by_polkit.hpp"
 #include "driver/log.hpp"
 
+#include <algorithm>
 #include <boost/asio/post.hpp>
 #include <boost/asio/use_awaitable.hpp>
 
@@ -9,13 +11,14 @@ namespace cloister {
 
 Service::Service(boost::asio::any_io_executor on, Driver& driver, std::shared_ptr<dbus::Bus> bus,
                  std::optional<std::chrono::seconds> idle_limit, std::function<void()> quit)
-    : on_(on), driver_(driver), on_the_bus_(std::move(bus), driver, table_, [this] { watch_idleness(); }),
+    : on_(on), driver_(driver), on_the_bus_(bus, driver, table_, [this] { watch_idleness(); }),
       idle_limit_(idle_limit), quit_(std::move(quit)), idle_(on) {
     const auto& conf = driver.daemon();
     setup_ = {.driver = &driver,
               .events = &driver.events(),
               .gate = &driver.gate(),
               .table = &table_,
+              .policy = std::make_shared<const acl::Policy>(acl::policy(conf, acl::by_polkit(std::move(bus)))),
               .forget = [&driver](std::uint64_t connection) { driver.forget_connection(connection); },
               .max_requests = conf.max_client_requests,
               .keepalive = std::chrono::seconds(conf.keepalive_interval),
@@ -41,7 +44,23 @@ void Service::serve() {
     watch_idleness();
 }
 
+/// The reference stops accepting then, and root waits with the others. Who connects is known before it says a
+/// word: only clients that would have to authenticate are turned away.
+bool Service::too_many_strangers(const Caller& caller) {
+    const auto strangers = static_cast<std::size_t>(std::ranges::count_if(
+        sessions_, [](const auto& session) { return !session.second->authenticated(); }));
+    const bool full = strangers >= driver_.daemon().max_anonymous_clients;
+    if (full && acl::must_authenticate(*setup_.policy, caller)) {
+        if (!std::exchange(strangers_refused_, true))
+            log(LogLevel::warning, "too many clients that have not authenticated: turning more away");
+        return true;
+    }
+    if (!full) strangers_refused_ = false;
+    return false;
+}
+
 void Service::connected(Fd socket, Caller caller) {
+    if (too_many_strangers(caller)) return;
     const auto id = ++last_session_;
     auto session = std::make_shared<rpc::Session>(on_, setup_, std::move(socket), caller, id);
     sessions_[id] = session;

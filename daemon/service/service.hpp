@@ -16,7 +16,8 @@ namespace cloister {
 
 class Service {
 public:
-    /// `bus`: where the services for desktop tools are, when there is one. `idle_limit`: without clients and
+    /// `bus`: where the services for desktop tools are, and who answers what the settings want asked, when
+    /// there is one. `idle_limit`: without clients and
     /// running guests for so long, `quit` is called; absent: never.
     Service(boost::asio::any_io_executor on, Driver& driver, std::shared_ptr<dbus::Bus> bus,
             std::optional<std::chrono::seconds> idle_limit, std::function<void()> quit);
@@ -33,6 +34,7 @@ public:
 
 private:
     void connected(Fd socket, Caller caller);
+    bool too_many_strangers(const Caller& caller);
     void left(std::uint64_t id);
     void watch_idleness();
 
@@ -48,6 +50,7 @@ private:
     std::function<void()> quit_;
     boost::asio::steady_timer idle_;
     bool full_ = false, stopping_ = false;
+    bool strangers_refused_ = false; ///< and logged
 };
 
 } // namespace cloister

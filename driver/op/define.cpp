@@ -5,6 +5,7 @@
 #include "driver/define.hpp"
 #include "driver/offload.hpp"
 #include "driver/op/find.hpp"
+#include "driver/op/identity.hpp"
 #include "driver/store/files.hpp"
 
 namespace cloister {
@@ -36,14 +37,14 @@ Task<Result<>> forget(Call call, call::DomainHandle domain, std::uint32_t flags)
 } // namespace
 
 Task<Result<DomainDefineXml::Out>> DomainDefineXml::run(Call call, In in) {
-    CO_TRY(guest, co_await define(*call.driver, std::move(in.xml.value)));
+    CO_TRY(guest, co_await define(std::move(call), std::move(in.xml.value)));
     co_return Out{handle(*guest)};
 }
 
 Task<Result<DomainDefineXmlFlags::Out>> DomainDefineXmlFlags::run(Call call, In in) {
     constexpr std::uint32_t validate = 1;
     CO_CHECK(check_flags(in.flags, validate, "qemuDomainDefineXMLFlags"));
-    CO_TRY(guest, co_await define(*call.driver, std::move(in.xml.value)));
+    CO_TRY(guest, co_await define(std::move(call), std::move(in.xml.value)));
     co_return Out{handle(*guest)};
 }
 

@@ -39,10 +39,12 @@ Task<Result<Explain::Out>> Explain::run(Call call, In in) {
         co_return refuse(Code::invalid_arg, tr("explain takes either a definition or a domain"));
     std::shared_ptr<const Domain> domain;
     if (in.xml) {
-        CO_TRY(definition, co_await complete_definition(*call.driver, in.xml->value));
+        CO_TRY(definition, co_await complete_definition(call, in.xml->value));
         domain = definition;
     } else {
         CO_TRY(guest, find(call, *in.dom));
+        constexpr Permission read{"domain", "read"};
+        if (call.rights) CO_CHECK(co_await call.rights->may(read, call.about));
         if (guest->running && !guest->running->plan.items.empty())
             co_return Out{{explained(guest->running->plan, format)}};
         domain = guest->definition;
@@ -67,7 +69,7 @@ Task<Result<ImportCheck::Out>> ImportCheck::run(Call call, In in) {
     Out out{.name = {domain.name}};
     for (const auto& kept : unmodelled(domain))
         out.lost.items.push_back({tr("line {0}: {1} is kept, but not understood", kept.line, kept.what)});
-    auto definition = co_await complete_definition(*call.driver, in.xml.value);
+    auto definition = co_await complete_definition(call, in.xml.value);
     if (!definition) {
         out.unplannable.items.push_back({full_text(definition.error())});
         co_return out;

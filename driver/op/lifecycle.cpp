@@ -95,7 +95,7 @@ Task<Result<DomainCreateXml::Out>> DomainCreateXml::run(Call call, In in) {
     CO_CHECK(check_flags(in.flags, start_paused | start_autodestroy | start_validate | start_reset_nvram,
                          "qemuDomainCreateXML"));
     auto& driver = *call.driver;
-    CO_TRY(definition, co_await complete_definition(driver, std::move(in.xml_desc.value)));
+    CO_TRY(definition, co_await complete_definition(call, std::move(in.xml_desc.value)));
     const auto uuid = definition->uuid.value_or(Uuid{});
     CO_TRY(existing, driver.registry().matching(definition->name, uuid));
     auto guest = existing;

@@ -1,6 +1,7 @@
 #include "driver/op/list.hpp"
 
 #include "driver/op/find.hpp"
+#include "driver/op/identity.hpp"
 
 #include <algorithm>
 
@@ -42,6 +43,12 @@ namespace {
 
 std::size_t bounded(std::int32_t most) { return most < 0 ? 0 : static_cast<std::size_t>(most); }
 
+/// What the caller may see of everything that is there.
+Task<std::vector<GuestPointer>> seen(Call call) {
+    auto all = call.driver->registry().all();
+    co_return co_await visible(std::move(call), std::move(all));
+}
+
 } // namespace
 
 Task<Result<DomainLookupById::Out>> DomainLookupById::run(Call call, In in) {
@@ -60,7 +67,8 @@ Task<Result<DomainLookupByUuid::Out>> DomainLookupByUuid::run(Call call, In in) 
 Task<Result<ConnectListAllDomains::Out>> ConnectListAllDomains::run(Call call, In in) {
     CO_CHECK(check_flags(in.flags, 0xffff, "qemuConnectListAllDomains"));
     Out out;
-    for (const auto& guest : call.driver->registry().all()) {
+    const auto all = co_await seen(std::move(call));
+    for (const auto& guest : all) {
         if (!listed(*guest, in.flags)) continue;
         ++out.ret;
         if (in.need_results) out.domains.items.push_back(handle(*guest));
@@ -70,25 +78,27 @@ Task<Result<ConnectListAllDomains::Out>> ConnectListAllDomains::run(Call call, I
 
 Task<Result<ConnectListDomains::Out>> ConnectListDomains::run(Call call, In in) {
     Out out;
-    for (const auto& guest : call.driver->registry().all())
+    const auto all = co_await seen(std::move(call));
+    for (const auto& guest : all)
         if (guest->active() && out.ids.items.size() < bounded(in.maxids))
             out.ids.items.push_back(guest->id());
     co_return out;
 }
 Task<Result<ConnectNumOfDomains::Out>> ConnectNumOfDomains::run(Call call, In) {
-    const auto all = call.driver->registry().all();
+    const auto all = co_await seen(std::move(call));
     co_return Out{static_cast<std::int32_t>(
         std::count_if(all.begin(), all.end(), [](const auto& guest) { return guest->active(); }))};
 }
 Task<Result<ConnectListDefinedDomains::Out>> ConnectListDefinedDomains::run(Call call, In in) {
     Out out;
-    for (const auto& guest : call.driver->registry().all())
+    const auto all = co_await seen(std::move(call));
+    for (const auto& guest : all)
         if (!guest->active() && out.names.items.size() < bounded(in.maxnames))
             out.names.items.push_back({guest->name});
     co_return out;
 }
 Task<Result<ConnectNumOfDefinedDomains::Out>> ConnectNumOfDefinedDomains::run(Call call, In) {
-    const auto all = call.driver->registry().all();
+    const auto all = co_await seen(std::move(call));
     co_return Out{static_cast<std::int32_t>(
         std::count_if(all.begin(), all.end(), [](const auto& guest) { return !guest->active(); }))};
 }

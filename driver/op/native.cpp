@@ -14,7 +14,7 @@ Task<Result<ConnectDomainXmlToNative::Out>> ConnectDomainXmlToNative::run(Call c
     CO_CHECK(check_flags(in.flags, 0, "qemuConnectDomainXMLToNative"));
     if (in.native_format.value != "qemu-argv")
         co_return refuse(Code::invalid_arg, tr("unsupported config type {0}", in.native_format.value));
-    CO_TRY(domain, co_await complete_definition(*call.driver, in.domain_xml.value));
+    CO_TRY(domain, co_await complete_definition(call, in.domain_xml.value));
     CO_TRY(caps, co_await call.driver->caps(domain->devices.emulator.value_or("")));
     HostQuestions nothing; // images are not looked at: the line is about the definition alone
     CO_TRY(facts, co_await call.driver->facts(std::move(nothing)));

@@ -4,6 +4,7 @@
 #include "conf/domain/devices.hpp"
 #include "driver/offload.hpp"
 #include "driver/op/counters.hpp"
+#include "driver/op/identity.hpp"
 #include "driver/op/list.hpp"
 #include "driver/op/thread_times.hpp"
 #include "driver/probe/images.hpp"
@@ -426,6 +427,8 @@ Task<Result<ConnectGetAllDomainStats::Out>> ConnectGetAllDomainStats::run(Call c
             guests.push_back(guest);
         }
     }
+    constexpr Permission read{"domain", "read"};
+    guests = co_await visible(call, std::move(guests), read);
     Out out;
     for (const auto& guest : guests) {
         if (!listed(*guest, in.flags & filters)) continue;

@@ -159,6 +159,13 @@ class Rig:
             raise RuntimeError("cloisterd ended: " + (self.root / "cloisterd.log").read_text()[-2000:])
         self.ours = f"qemu+unix:///system?socket={self.root}/ours/cloister-sock"
 
+    def restart_ours(self, daemon_conf):
+        """cloisterd with other settings; guests run on."""
+        self.daemon.send_signal(signal.SIGTERM)
+        self.daemon.wait(20)
+        self.daemon_conf = daemon_conf
+        self._start_ours()
+
     def guests(self):
         """The processes below this one that are a QEMU."""
         found = []
