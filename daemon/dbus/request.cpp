@@ -1,6 +1,7 @@
 #include "daemon/dbus/request.hpp"
 
 #include "conf/base/tr.hpp"
+#include "daemon/acl/by_polkit.hpp"
 #include "daemon/dbus/codec.hpp"
 #include "daemon/dbus/polkit.hpp"
 #include "driver/log.hpp"
@@ -113,6 +114,8 @@ Task<Result<rpc::Bytes>> run(Request who, acl::Route route, acl::Conditions give
         co_return fail(Code::argument_unsupported,
                        tr("a guest that ends with its creator cannot be started over the message bus"));
     Call call{.driver = front.driver, .caller = caller};
+    auto policy = acl::policy(front.driver->daemon(), acl::by_polkit(front.bus, who.sender));
+    call.rights = acl::rights(std::make_shared<const acl::Policy>(std::move(policy)), caller);
     call.files_in = who.files_in;
     call.files_out = who.files_out;
     co_return co_await entry->serve(std::move(call), std::move(body), route);
