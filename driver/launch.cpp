@@ -16,6 +16,7 @@
 #include "driver/machines.hpp"
 #include "driver/monitor_answers.hpp"
 #include "driver/monitor_events.hpp"
+#include "driver/neighbours.hpp"
 #include "driver/offload.hpp"
 #include "driver/parts.hpp"
 #include "driver/plan/live.hpp"
@@ -56,12 +57,20 @@ struct Prepared {
     LaunchPlan plan{};
 };
 
-HostQuestions questions_about(const Domain& domain, const QemuConf& conf) {
+/// `known`: where the volumes are that the domain's disks name.
+HostQuestions questions_about(const Domain& domain, const QemuConf& conf, const HostFacts& known) {
     HostQuestions out{.owners = identities_of_interest(domain, conf), .devices = wants_host_devices(domain)};
     for (auto& path : paths_of_interest(domain, conf)) out.paths.push_back({std::move(path), {}});
     // After the paths: of two questions about one file the last is answered, and this one asks for its chain.
     for (auto& image : images_of_interest(domain))
         out.paths.push_back({image.path, image.format, image.alone});
+    for (const auto* disk : devices_of<Disk>(domain)) {
+        if (!disk->source || !disk->source->pool || !disk->source->volume) continue;
+        const auto volume = known.volumes.find(*disk->source->pool + "/" + *disk->source->volume);
+        if (volume == known.volumes.end() || volume->second.kind == PathKind::directory) continue;
+        const auto format = disk->driver ? disk->driver->type.value_or("raw") : std::string("raw");
+        out.paths.push_back({volume->second.path, format, false});
+    }
     return out;
 }
 
@@ -69,8 +78,11 @@ Task<Result<Prepared>> prepared(Driver* driver, DomainPointer definition, Reserv
     Prepared out{.reserved = std::move(reserved)};
     const auto emulator = definition->devices.emulator.value_or(std::string{});
     CO_TRY(caps, at_step(StartStep::probe, co_await driver->caps(emulator)));
-    CO_TRY(facts,
-           at_step(StartStep::facts, co_await driver->facts(questions_about(*definition, driver->conf()))));
+    CO_TRY(known, at_step(StartStep::facts, co_await known_to_neighbours(*driver, definition)));
+    auto questions = questions_about(*definition, driver->conf(), known);
+    CO_TRY(facts, at_step(StartStep::facts, co_await driver->facts(std::move(questions))));
+    facts.networks = std::move(known.networks);
+    facts.volumes = std::move(known.volumes);
     const auto paths = launch_paths(driver->folders(), *definition, out.reserved.id);
     CO_TRY(live, at_step(StartStep::live, live_copy(*definition, *caps, driver->conf(), facts, out.reserved,
                                                     paths, driver->folders())));

@@ -4,6 +4,7 @@
 #include "driver/driver.hpp"
 #include "driver/guest_logs.hpp"
 #include "driver/jobs.hpp"
+#include "driver/neighbours.hpp"
 #include "driver/probe/qemu_probe.hpp"
 #include "security/kernel/launch.hpp"
 #include "security/selinux.hpp"
@@ -32,6 +33,7 @@ struct Driver::Parts {
     std::string boot{};                      ///< this boot's id
     Fd lock{};                               ///< driver.pid, locked: one daemon per set of folders
     std::unique_ptr<QemuProbe> probe{};
+    std::shared_ptr<Neighbours> neighbours{}; ///< null: there are none
 };
 
 } // namespace cloister

@@ -1,3 +1,4 @@
+#include "conf/call/foreign.hpp"
 #include "conf/call/procedure.hpp"
 
 #include <algorithm>
@@ -17,6 +18,12 @@ constexpr Procedure cloister[] = {
 } // namespace
 
 std::span<const Procedure> cloister_procedures() { return cloister; }
+
+const Foreign* find_foreign(std::int32_t number) {
+    const auto all = foreign_procedures();
+    const auto found = std::ranges::lower_bound(all, number, {}, &Foreign::number);
+    return found != all.end() && found->number == number ? &*found : nullptr;
+}
 
 const Procedure* find_procedure(std::uint32_t program, std::int32_t number) {
     const auto all = program == remote_program     ? remote_procedures()

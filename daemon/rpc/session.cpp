@@ -51,9 +51,13 @@ Session::Session(boost::asio::any_io_executor on, SessionSetup setup, Fd socket,
 void Session::become(Caller caller) {
     caller_ = caller;
     rights_ = acl::rights(setup_.policy, caller_);
+    if (forwarder_) forwarder_->close(); // it speaks for who this was
+    forwarder_.reset();
 }
 
-Session::~Session() = default;
+Session::~Session() {
+    if (forwarder_) forwarder_->close(); // it knows this session by its address
+}
 
 void Session::start(std::function<void()> gone) {
     gone_ = std::move(gone);
@@ -78,6 +82,7 @@ void Session::ended(std::string why) {
     waiting_.clear();
     const auto streams = std::exchange(streams_, {});
     for (const auto& [key, stream] : streams) stream->cut_off();
+    if (forwarder_) forwarder_->close();
     if (setup_.forget) setup_.forget(id_);
     if (const auto gone = std::exchange(gone_, {})) gone();
 }
@@ -127,15 +132,21 @@ void Session::ping_later() {
     });
 }
 
+bool Session::served(const Header& header) const {
+    if (!call::find_procedure(header.program, header.procedure)) {
+        const auto* foreign =
+            header.program == call::remote_program ? call::find_foreign(header.procedure) : nullptr;
+        return setup_.neighbours && foreign && foreign->relay != call::Relay::event;
+    }
+    return own_call(header.program, header.procedure) || setup_.table->find(header.program, header.procedure);
+}
+
 std::optional<Error> Session::refused(const Header& header) const {
     if (!known_program(header.program, header.version))
         return rpc_error(tr("Cannot find program {0} version {1}", header.program, header.version));
     if (header.status != MessageStatus::ok)
         return rpc_error(tr("Unexpected message status {0}", static_cast<std::int32_t>(header.status)));
-    const bool served =
-        own_call(header.program, header.procedure) || setup_.table->find(header.program, header.procedure);
-    if (!served || !call::find_procedure(header.program, header.procedure))
-        return unknown_procedure(header.procedure);
+    if (!served(header)) return unknown_procedure(header.procedure);
     if (!authenticated_ && !before_authentication(header.program, header.procedure))
         return rpc_error(tr("authentication required"));
     if (!uri_ && !before_open(header.program, header.procedure))
@@ -170,6 +181,10 @@ void Session::next_waiting() {
 void Session::begin(Frame frame, std::vector<Fd> files) {
     const auto& header = frame.header;
     if (auto error = refused(header)) return reply(header, std::unexpected(*std::move(error)));
+    if (!call::find_procedure(header.program, header.procedure)) {
+        const auto& what = *call::find_foreign(header.procedure);
+        return forward(std::move(frame), what);
+    }
     const acl::Route route{header.program, call::find_procedure(header.program, header.procedure)};
     if (header.program == call::remote_program && header.procedure == auth_polkit)
         return authenticate(header);
@@ -205,6 +220,31 @@ void Session::begin(Frame frame, std::vector<Fd> files) {
                              std::move(pass));
         },
         boost::asio::detached);
+}
+
+void Session::forward(Frame frame, const call::Foreign& what) {
+    ++in_flight_;
+    if (!forwarder_) {
+        forward::Forwarder::Ties ties;
+        ties.send = [this](Header header, Bytes body, std::function<void()> written) {
+            send(header, body, {}, std::move(written));
+        };
+        ties.refuse = [this](Header call, Error why) { reply(call, std::unexpected(std::move(why))); };
+        ties.done = [this] {
+            --in_flight_;
+            // Not at once: the next call may be one that is refused at once, and so on.
+            boost::asio::post(on_, [weak = weak_from_this()] {
+                if (const auto self = weak.lock()) self->next_waiting();
+            });
+        };
+        ties.hold_back = [this](bool on) { hold_back(on); };
+        ties.unread = [this] { return wire_->queued(); };
+        ties.callback_id = [this] { return last_callback_++; };
+        ties.too_much = [this] { too_much(); };
+        forwarder_ = std::make_shared<forward::Forwarder>(on_, setup_.neighbours, caller_, std::move(ties),
+                                                          setup_.max_unread);
+    }
+    forwarder_->called(std::move(frame), what);
 }
 
 /// A person may be asked, which takes as long as it takes: neither the shutdown nor this connection waits.
@@ -327,6 +367,7 @@ std::shared_ptr<ClientStream> Session::new_stream(const Header& opening, call::S
 }
 
 void Session::stream_packet(Frame frame) {
+    if (forwarder_ && forwarder_->stream_packet(frame)) return;
     const auto& header = frame.header;
     const auto found = streams_.find({header.program, header.procedure, header.serial});
     if (found == streams_.end()) return; // stray packets are normal after a stream has ended
@@ -393,17 +434,18 @@ Task<void> Session::tell_visible() {
     asking_ = false;
 }
 
+void Session::too_much() {
+    log(LogLevel::warning, "connection " + std::to_string(id_) + " does not read its events: closing it");
+    // Not here: this is the middle of telling everybody.
+    boost::asio::post(on_, [weak = weak_from_this()] {
+        if (const auto self = weak.lock()) self->close("its events are not read");
+    });
+}
+
 void Session::tell(std::int32_t callback, bool legacy, const Event& what) {
     const auto message = event_message(what, legacy ? std::optional<std::int32_t>() : callback);
     if (!message) return;
-    if (wire_->queued() > setup_.max_unread) {
-        log(LogLevel::warning, "connection " + std::to_string(id_) + " does not read its events: closing it");
-        // Not here: this is the middle of telling everybody.
-        boost::asio::post(on_, [weak = weak_from_this()] {
-            if (const auto self = weak.lock()) self->close("its events are not read");
-        });
-        return;
-    }
+    if (wire_->queued() > setup_.max_unread) return too_much();
     send({.program = message->program,
           .procedure = message->procedure,
           .type = MessageType::message,

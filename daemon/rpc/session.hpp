@@ -3,6 +3,7 @@
 #pragma once
 
 #include "daemon/acl/policy.hpp"
+#include "daemon/forward/forwarder.hpp"
 #include "daemon/rpc/streams.hpp"
 #include "daemon/rpc/table.hpp"
 #include "daemon/rpc/wire.hpp"
@@ -26,11 +27,12 @@ struct SessionSetup {
     EventHub* events = nullptr;
     Gate* gate = nullptr;
     const Table* table = nullptr;
-    std::shared_ptr<const acl::Policy> policy{};            ///< null: everybody may do everything
-    std::function<void(std::uint64_t connection)> forget{}; ///< told when a connection has ended
-    unsigned max_requests = 5;                              ///< calls in progress at once; more wait
-    std::chrono::seconds keepalive{5};                      ///< between pings; not positive: none are sent
-    unsigned keepalive_count = 5;                           ///< unanswered pings before a client is given up
+    std::shared_ptr<const acl::Policy> policy{};                ///< null: everybody may do everything
+    std::shared_ptr<const forward::Neighbourhood> neighbours{}; ///< null: nothing is forwarded
+    std::function<void(std::uint64_t connection)> forget{};     ///< told when a connection has ended
+    unsigned max_requests = 5;                                  ///< calls in progress at once; more wait
+    std::chrono::seconds keepalive{5};   ///< between pings; not positive: none are sent
+    unsigned keepalive_count = 5;        ///< unanswered pings before a client is given up
     std::size_t max_unread = 64'000'000; ///< bytes of events that a client may leave unread
 };
 
@@ -67,6 +69,8 @@ private:
     void begin(Frame frame, std::vector<Fd> files);
     void next_waiting();
     std::optional<Error> refused(const Header& header) const;
+    bool served(const Header& header) const;
+    void forward(Frame frame, const call::Foreign& what);
     void authenticate(Header header);
     Task<void> run_own(Header header, Bytes body, acl::Route route);
     void become(Caller caller);
@@ -84,6 +88,7 @@ private:
     bool unsubscribe(std::int32_t callback, bool monitor);
     void happened(std::int32_t callback, bool legacy, const Event& what);
     Task<void> tell_visible();
+    void too_much();
     void tell(std::int32_t callback, bool legacy, const Event& what);
 
     void start_pings();
@@ -105,6 +110,7 @@ private:
     unsigned held_back_ = 0; ///< reasons not to read
     bool full_ = false;      ///< one of them: too many calls wait
     std::map<StreamKey, std::shared_ptr<ClientStream>> streams_{};
+    std::shared_ptr<forward::Forwarder> forwarder_{}; ///< null: nothing has been forwarded yet
     std::vector<Subscription> subscriptions_{};
     std::int32_t last_callback_ = 0;
     struct Unseen {

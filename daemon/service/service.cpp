@@ -1,6 +1,7 @@
 #include "daemon/service/service.hpp"
 
 #include "daemon/acl/by_polkit.hpp"
+#include "daemon/forward/neighbours.hpp"
 #include "driver/log.hpp"
 
 #include <algorithm>
@@ -18,7 +19,8 @@ Service::Service(boost::asio::any_io_executor on, Driver& driver, std::shared_pt
               .events = &driver.events(),
               .gate = &driver.gate(),
               .table = &table_,
-              .policy = std::make_shared<const acl::Policy>(acl::policy(conf, acl::by_polkit(std::move(bus)))),
+              .policy =
+                  std::make_shared<const acl::Policy>(acl::policy(conf, acl::by_polkit(std::move(bus)))),
               .forget = [&driver](std::uint64_t connection) { driver.forget_connection(connection); },
               .max_requests = conf.max_client_requests,
               .keepalive = std::chrono::seconds(conf.keepalive_interval),
@@ -33,6 +35,10 @@ Service::~Service() {
 }
 
 void Service::own(std::vector<rpc::Listening> sockets) {
+    auto neighbours = std::make_shared<forward::Neighbourhood>();
+    for (const auto& socket : sockets) neighbours->ours.insert(socket.path);
+    setup_.neighbours = neighbours;
+    use_neighbours(driver_, forward::neighbours(on_, neighbours));
     for (auto& socket : sockets)
         acceptors_.push_back(std::make_shared<rpc::Acceptor>(on_, std::move(socket)));
 }

@@ -8,6 +8,7 @@
 #include "driver/driver.hpp"
 #include "driver/launched.hpp"
 #include "driver/log.hpp"
+#include "driver/neighbours.hpp"
 #include "driver/offload.hpp"
 #include "driver/op/find.hpp"
 #include "driver/parts.hpp"
@@ -59,8 +60,12 @@ Task<Result<Asked>> asked(Driver* driver, GuestPointer guest, Device device) {
     // The last of two questions about one file is answered: the one about its chain.
     for (auto& image : images_of_interest(alone))
         questions.paths.push_back({image.path, image.format, image.alone});
+    const auto lone = std::make_shared<const Domain>(alone);
+    CO_TRY(known, co_await known_to_neighbours(*driver, lone));
     CO_TRY(facts, co_await driver->facts(std::move(questions)));
     out.facts = std::move(facts);
+    out.facts.networks = std::move(known.networks);
+    out.facts.volumes = std::move(known.volumes);
     CO_TRY(fresh, reserve_for_show(*driver, alone));
     out.reserved.taps = std::move(fresh.taps);
     take(*driver, Reserved{.id = out.reserved.id, .taps = out.reserved.taps});

@@ -21,7 +21,7 @@ LAYERS = {  # part -> parts it may include, besides itself. The order is bottom 
     "driver/describe": ["conf", "driver/device", "driver/caps", "driver/facts"],
     "driver": ["conf", "security", "driver"],
     "daemon": ["conf/base", "conf/settings", "conf/call", "driver/op", "driver/driver.hpp", "driver/registry.hpp",
-               "driver/events.hpp", "driver/machines.hpp", "driver/log.hpp", "driver/logd_wire.hpp", "driver/reload.hpp", "driver/probe/conf_check.hpp",
+               "driver/events.hpp", "driver/machines.hpp", "driver/log.hpp", "driver/logd_wire.hpp", "driver/neighbours.hpp", "driver/reload.hpp", "driver/probe/conf_check.hpp",
                "driver/steps.hpp",
                "security/kernel/fd.hpp"],
     "client": ["conf/base", "conf/text", "conf/call", "daemon/rpc/frame.hpp", "daemon/rpc/xdr.hpp", "daemon/rpc/error_wire.hpp"],

@@ -166,6 +166,11 @@ class Rig:
         self.daemon_conf = daemon_conf
         self._start_ours()
 
+    @staticmethod
+    def child_of(process):
+        """The pid of what was started below the reaper."""
+        return int(pathlib.Path(f"/proc/{process.pid}/task/{process.pid}/children").read_text().split()[0])
+
     def guests(self):
         """The processes below this one that are a QEMU."""
         found = []
