@@ -5,6 +5,7 @@
 #include "driver/facts/host_facts.hpp"
 #include "driver/guest.hpp"
 #include "driver/log.hpp"
+#include "driver/naming.hpp"
 #include "driver/offload.hpp"
 #include "driver/op/identity.hpp"
 #include "driver/parts.hpp"
@@ -50,6 +51,7 @@ Result<std::string> emulator_of(const Domain& domain) {
 
 Task<Result<std::shared_ptr<const Domain>>> complete_definition(Call call, std::string xml) {
     auto& driver = *call.driver;
+    CO_CHECK(co_await may_name(call, xml));
     CO_TRY(domain, as_clients_know_it(read_domain(xml)));
     CO_CHECK(as_asked(call, domain.name, domain.uuid));
     CO_CHECK(store::check_name(domain.name));

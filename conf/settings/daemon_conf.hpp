@@ -39,7 +39,22 @@ struct DaemonConf {
     bool dbus_org_cloister = true;         ///< whether to serve the name org.cloister1
     std::string
         state_root{}; ///< every folder of the driver moves below it (tests, demo); empty: the system's
-    std::vector<std::string> allowed_paths{}, allowed_emulators{};
+    /// Where images, firmware and what every guest may use are on a Debian host; "/": everything.
+    std::vector<std::string> allowed_paths{"/var/lib/libvirt/images",
+                                           "/var/lib/libvirt/boot",
+                                           "/var/lib/libvirt/qemu/nvram",
+                                           "/var/lib/cloister/images",
+                                           "/var/lib/cloister/qemu/nvram",
+                                           "/usr/share/OVMF",
+                                           "/usr/share/AAVMF",
+                                           "/usr/share/qemu",
+                                           "/usr/share/seabios",
+                                           "/dev/urandom",
+                                           "/dev/random",
+                                           "/dev/hwrng",
+                                           "/dev/net/tun",
+                                           "/dev/vhost-net"};
+    std::vector<std::string> allowed_emulators{};
     bool operator==(const DaemonConf&) const = default;
 
     /// The mode of the read-write socket: everybody may knock where polkit decides who comes in.

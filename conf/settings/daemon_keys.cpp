@@ -87,10 +87,15 @@ constexpr std::array table{
         "Whether to serve the name org.cloister1: explanations, confinement, denials."),
     key<&C::state_root>("state_root", {.form = Form::path_or_none},
                         "Every folder of the driver moves below this one (private daemons)."),
-    key<&C::allowed_paths>("allowed_paths", path, "What clients other than root may name in a definition.",
-                           later),
+    key<&C::allowed_paths>(
+        "allowed_paths", path,
+        "What clients other than root may name in a definition or a device: these files and "
+        "what is below these folders, after links have been followed. [ \"/\" ] leaves it to "
+        "them, as libvirt does: then they can read and write every file through a guest."),
     key<&C::allowed_emulators>("allowed_emulators", path,
-                               "The emulators that clients other than root may name.", later),
+                               "The emulators that clients other than root may name; another one needs the "
+                               "polkit action org.cloister.domain.emulator. An empty list: those of the "
+                               "distribution, /usr/bin/qemu-system-*."),
 };
 
 } // namespace

@@ -38,8 +38,8 @@ public:
 
     Sibling(boost::asio::any_io_executor on, Fd socket);
     /// AUTH_LIST, CONNECT_OPEN, CONNECT_SET_IDENTITY: from then on it serves `caller`, who may be read-only.
-    /// Errors: what the daemon says, operation_timeout, operation_failed; auth_unavailable when it wants us to
-    /// authenticate.
+    /// Errors: what the daemon says, operation_timeout, operation_failed; auth_unavailable when it wants us
+    /// to authenticate.
     Task<Result<>> open(call::Family family, Caller caller);
     void handle(Handlers handlers) { handlers_ = std::move(handlers); }
 

@@ -8,6 +8,7 @@
 #include "driver/driver.hpp"
 #include "driver/launched.hpp"
 #include "driver/log.hpp"
+#include "driver/naming.hpp"
 #include "driver/neighbours.hpp"
 #include "driver/offload.hpp"
 #include "driver/op/find.hpp"
@@ -307,6 +308,7 @@ Task<Result<std::shared_ptr<const Domain>>> changed_config(Driver* driver, Guest
 Task<Result<call::Nothing>> changed(Call call, call::DomainHandle handle, std::string xml,
                                     std::uint32_t flags, Verb verb, std::string function) {
     CO_CHECK(check_flags(flags, affect_live | affect_config | (verb == Verb::update ? force : 0), function));
+    if (verb != Verb::detach) CO_CHECK(co_await may_name(call, xml));
     CO_TRY(device, read_device(xml));
     CO_TRY(guest, find(call, handle));
     CO_TRY(turn, co_await change(guest, function));

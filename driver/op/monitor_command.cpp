@@ -48,6 +48,8 @@ Task<Result<QemuDomainMonitorCommand::Out>> QemuDomainMonitorCommand::run(Call c
     constexpr std::uint32_t human = 1;
     CO_CHECK(check_flags(in.flags, human, "qemuDomainQemuMonitorCommandWithFiles"));
     CO_TRY(guest, find(call, in.dom));
+    constexpr Permission passthrough{"cloister", "passthrough"}; // what it can do, arguments can do, too
+    if (call.rights) CO_CHECK(co_await call.rights->may(passthrough, call.about));
     Command command{.name = "human-monitor-command", .arguments = {{"command-line", in.cmd.value}}};
     if (!(in.flags & human)) {
         CO_TRY(parsed, command_in(in.cmd.value));

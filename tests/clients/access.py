@@ -208,6 +208,55 @@ def managing(tap, rig, polkit):
     nobodys_virsh(rig.ours, "autostart", "--disable", "mine")
 
 
+def no_confused_deputy(tap, rig, polkit):
+    manage = "if (action.id == 'org.libvirt.unix.manage' && subject.user == 'nobody') return polkit.Result.YES;"
+    polkit.rule(manage)
+    disk = "<devices><disk type='file'><source file='{0}'/><target dev='vda'/></disk></devices>"
+    file = rig.root / "named.xml"
+
+    def define(extra, namespace="", command="define"):
+        text = DOMAIN.format("named", "11111111-2222-3333-4444-000000000003", extra)
+        file.write_text(text.replace("<domain type", f"<domain {namespace} type"))
+        file.chmod(0o644)
+        return nobodys_virsh(rig.ours, command, str(file))
+
+    inside = rig.root / "images"
+    inside.mkdir(mode=0o755)
+    (inside / "link").symlink_to("/etc/shadow")
+    outside = "is not within what clients other than root may name (allowed_paths)"
+    said = define(disk.format(f"{inside}/a.img"))
+    tap.check("Domain 'named' defined" in said, "a disk within allowed_paths is defined", said)
+    for path in ("/etc/shadow", "/etc/no-such-file", f"{inside}/link", f"{inside}/../polkit/log", f"{inside}/no/../../../../etc/shadow"):
+        said = define(disk.format(path))
+        tap.check(f"access denied: '{path}' {outside}" in said, f"one outside is not: {path}", said)
+    said = define(disk.format("/etc/shadow"), command="create")
+    tap.check(outside in said, "nor started", said)
+    for element in ("<serial type='file'><source path='/etc/passwd'/></serial>", "<serial type='pty'><log file='/root/x'/></serial>",
+                    "<filesystem type='mount'><source dir='/root'/><target dir='r'/></filesystem>",
+                    "<hostdev mode='capabilities' type='misc'><source><char>/dev/mem</char></source></hostdev>"):
+        said = define(f"<devices>{element}</devices>")
+        tap.check(outside in said, f"nor {element[:45]}…", said)
+    define("")
+    (rig.root / "dev.xml").write_text("<disk type='file'><source file='/etc/shadow'/><target dev='vdb'/></disk>")
+    (rig.root / "dev.xml").chmod(0o644)
+    said = nobodys_virsh(rig.ours, "attach-device", "named", str(rig.root / "dev.xml"), "--config")
+    tap.check(outside in said, "nor attached", said)
+    for action, extra, namespace in (
+            ("passthrough", "<q:commandline><q:arg value='-S'/></q:commandline>", "xmlns:q='http://libvirt.org/schemas/domain/qemu/1.0'"),
+            ("emulator", f"<devices><emulator>{inside}/qemu</emulator></devices>", ""),
+            ("root", "<seclabel type='static' model='dac' relabel='no'><label>+0:+0</label></seclabel>", ""),
+            ("root", "<seclabel type='none'/>", "")):
+        said = define(extra, namespace)
+        tap.check(f"the action 'org.cloister.domain.{action}' is not allowed" in said, f"{action} needs an action of its own", said)
+    polkit.rule(manage + "if (action.id == 'org.cloister.domain.passthrough' && action.lookup('domain_name') == 'named')"
+                " return polkit.Result.YES;")
+    said = define("<q:commandline><q:arg value='-S'/></q:commandline>", "xmlns:q='http://libvirt.org/schemas/domain/qemu/1.0'")
+    tap.check("Domain 'named' defined" in said, "and with a rule it works", said)
+    file.write_text(DOMAIN.format("named", "11111111-2222-3333-4444-000000000003", disk.format("/etc/shadow")))
+    tap.check("Domain 'named' defined" in virsh(rig.ours, "define", str(file)), "root names what it likes")
+    virsh(rig.ours, "undefine", "named")
+
+
 def one_domain_one_action(tap, rig, polkit, rw):
     polkit.rule("""if (subject.user != 'nobody') return polkit.Result.NOT_HANDLED;
         if (action.id == 'org.libvirt.unix.manage') return polkit.Result.YES;
@@ -320,6 +369,8 @@ def main():
             monitoring(tap, rig, polkit, ro)
             managing(tap, rig, polkit)
             strangers(tap, rig, rw)
+            rig.restart_ours(bus + f'allowed_paths = [ "{rig.root}/images" ]\n')
+            no_confused_deputy(tap, rig, polkit)
             rig.restart_ours(bus + 'access_drivers = [ "polkit" ]\n')
             one_domain_one_action(tap, rig, polkit, rw)
         finally:

@@ -1,0 +1,18 @@
+/// No confused deputy: what of the host a client other than root may name in a definition or a device.
+#pragma once
+
+#include "driver/op/call.hpp"
+
+#include <string>
+
+namespace cloister {
+
+/// Whether the caller may name what `xml` (a domain, or a device) names: paths within allowed_paths, after
+/// links have been followed, whether they exist or not, those of volumes included; an emulator of
+/// allowed_emulators, or else the action org.cloister.domain.emulator; root as an owner, or no label at all,
+/// with org.cloister.domain.root; arguments for QEMU with org.cloister.domain.passthrough. Root may name
+/// everything. Nothing has been looked at, and no emulator asked, for a caller who is refused. Errors:
+/// access_denied. Text that is no XML is left to whoever reads it.
+Task<Result<>> may_name(Call call, std::string xml);
+
+} // namespace cloister

@@ -1,0 +1,84 @@
+#include "driver/plan/named.hpp"
+
+#include <algorithm>
+#include <array>
+
+namespace cloister {
+namespace {
+
+constexpr std::array guests_own = {"metadata", "title",   "description", "target",  "cmdline",
+                                   "resource", "cpu",     "alias",       "address", "genid",
+                                   "vendor",   "product", "name",        "perf"};
+constexpr std::array path_attributes = {"file", "dir", "path", "socket", "evdev", "template"};
+
+bool one_of(const auto& words, std::string_view word) {
+    return std::ranges::find(words, word) != words.end();
+}
+
+void add_once(std::vector<std::string>& to, const std::string& value) {
+    if (std::ranges::find(to, value) == to.end()) to.push_back(value);
+}
+
+void take_seclabel(const xml::Node& node, NamedThings& out) {
+    const auto* type = node.attribute("type");
+    const auto* model = node.attribute("model");
+    if (type && *type == "none") out.unlabelled = true;
+    if (model && *model != "dac") return;
+    if (const auto* label = node.child("label")) out.labels.push_back(label->text);
+}
+
+void take_attributes(const xml::Node& node, NamedThings& out) {
+    const auto *pool = node.attribute("pool"), *volume = node.attribute("volume");
+    if (node.name == "source" && pool && volume) out.volumes.emplace_back(*pool, *volume);
+    const bool network = node.name == "source" && node.attribute("protocol");
+    for (const auto& [name, value, ns, prefix] : node.attributes) {
+        if (network && (name == "name" || name == "query")) continue;
+        if (value.starts_with('/'))
+            add_once(out.paths, value);
+        else if (!value.empty() &&
+                 (one_of(path_attributes, name) || (name == "dev" && value.find('/') != std::string::npos)))
+            out.relative.push_back(value);
+    }
+}
+
+void take(const xml::Node& node, NamedThings& out) {
+    if (node.kind != xml::Node::Kind::element) return;
+    if (!node.ns.empty()) out.passthrough = true;
+    if (node.ns.empty() && one_of(guests_own, node.name)) return;
+    if (node.name == "seclabel") take_seclabel(node, out);
+    take_attributes(node, out);
+    // <serial> has a text where it is a disk's, <entry> one of the firmware's tables.
+    const bool text_counts = node.name != "serial" && node.name != "entry";
+    if (text_counts && node.text.starts_with('/')) add_once(out.paths, node.text);
+    for (const auto& child : node.children) {
+        if (node.name == "devices" && child.name == "emulator" && child.ns.empty())
+            out.emulator = child.text;
+        else
+            take(child, out);
+    }
+}
+
+} // namespace
+
+NamedThings named(const xml::Node& root) {
+    NamedThings out;
+    take(root, out);
+    return out;
+}
+
+bool names_root(std::string_view label) {
+    constexpr std::array root = {"root", "0", "+0"};
+    const auto colon = label.find(':');
+    const auto user = label.substr(0, colon);
+    const auto group = colon == std::string_view::npos ? std::string_view() : label.substr(colon + 1);
+    return one_of(root, user) || one_of(root, group);
+}
+
+bool within(std::string_view path, const std::vector<std::string>& allowed) {
+    return std::ranges::any_of(allowed, [&](const std::string& top) {
+        if (!path.starts_with(top)) return false;
+        return path.size() == top.size() || top.ends_with('/') || path[top.size()] == '/';
+    });
+}
+
+} // namespace cloister
