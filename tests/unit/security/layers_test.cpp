@@ -277,33 +277,6 @@ TEST(Cgroups, NamesFollowTheRulesOfTheField) {
     EXPECT_EQ(path("/cgroup.x", "_q"), "_cgroup.x.partition/__q.cloister");
     EXPECT_EQ(path("/.h", "cpu.q"), "_.h.partition/_cpu.q.cloister");
 }
-TEST(Cgroups, AScopeIsNamedAsSystemdNamesIt) {
-    const auto in = [](std::string partition, std::string name) {
-        return Confinement{
-            .cgroup_name = std::move(name), .cgroup_partition = std::move(partition), .machine_scope = true};
-    };
-    EXPECT_EQ(group_path(in("/machine", "qemu-1-a")),
-              "machine.slice/machine-qemu\\x2d1\\x2da.scope/cloister");
-    EXPECT_EQ(slice_name(in("/machine", "q")), "machine.slice");
-    EXPECT_EQ(group_path(in("/a//b-c/", "q.1")), "a.slice/a-b\\x2dc.slice/machine-q.1.scope/cloister");
-    EXPECT_EQ(slice_name(in("/a/b-c", "q")), "a-b\\x2dc.slice");
-    EXPECT_EQ(group_path(in("/", "q")), "machine-q.scope/cloister");
-    EXPECT_EQ(slice_name(in("", "q")), "-.slice");
-}
-TEST(Cgroups, InAScopeControllersAndLimitsComeAfterTheProcess) {
-    auto launch = plan();
-    launch.confinement.machine_scope = true;
-    launch.confinement.limits.threads = 100;
-    const HostLook look{.cgroups = {.hierarchies = {{"/cg", {"cpu", "memory", "pids"}, true}}}};
-    const auto out = cgroups(launch, look);
-    const std::string scope = "/cg/machine.slice/machine-qemu\\x2d1\\x2da.scope";
-    EXPECT_EQ(out.v2, scope + "/cloister");
-    EXPECT_EQ(out.ops.front(),
-              Op(MakeCgroup{"/cg", out.v2.substr(4), {}, "", "", false})); // what is above is systemd's
-    EXPECT_EQ(out.entered,
-              (std::vector<Op>{SetCgroupValue{scope + "/cgroup.subtree_control", "+cpu +memory +pids", {}},
-                               SetCgroupValue{scope + "/cloister/pids.max", "100", {}}}));
-}
 TEST(DeviceRules, AreExactMergedAndNeverAllowMakingNodes) {
     const HostLook look{.paths = {{"/dev/null", node(SeenKind::char_device, 1, 3)},
                                   {"/dev/b13", node(SeenKind::block_device, 1, 3)},
