@@ -19,6 +19,7 @@
 #include "driver/neighbours.hpp"
 #include "driver/offload.hpp"
 #include "driver/parts.hpp"
+#include "driver/pins.hpp"
 #include "driver/plan/live.hpp"
 #include "driver/plan/paths_of_interest.hpp"
 #include "driver/plan/planner.hpp"
@@ -317,6 +318,7 @@ Task<Result<>> ask_and_verify(Driver* driver, std::shared_ptr<Guest> guest) {
     guest->running->ptys = ptys_in(backends);
     CO_TRY(threads, at_step(StartStep::query_cpus, co_await cpus.answer()));
     guest->running->vcpus = vcpus_in(threads);
+    CO_CHECK(at_step(StartStep::pins, co_await pin_threads(driver, guest)));
     for (auto& command : commands) {
         CO_TRY(done, co_await command.answer());
     }

@@ -3,6 +3,7 @@
 #include "conf/domain/devices.hpp"
 
 #include <boost/json/value.hpp>
+#include <charconv>
 
 namespace cloister {
 
@@ -36,6 +37,26 @@ std::vector<VcpuThread> vcpus_in(const json::value& cpus) {
         if (const auto* path = members->if_contains("qom-path"); path && path->is_string())
             thread.qom_path = std::string(path->get_string());
         out.push_back(std::move(thread));
+    }
+    return out;
+}
+
+std::map<std::uint32_t, pid_t> iothreads_in(const json::value& iothreads) {
+    constexpr std::string_view prefix = "iothread";
+    std::map<std::uint32_t, pid_t> out;
+    const auto* list = iothreads.if_array();
+    if (!list) return out;
+    for (const auto& item : *list) {
+        const auto* members = item.if_object();
+        const auto* name = members ? members->if_contains("id") : nullptr;
+        const auto* thread = members ? members->if_contains("thread-id") : nullptr;
+        if (!name || !name->is_string() || !thread || !thread->is_int64()) continue;
+        const std::string_view id = name->get_string();
+        std::uint32_t number = 0;
+        if (!id.starts_with(prefix)) continue; // of a passthrough argument
+        const auto [end, error] = std::from_chars(id.data() + prefix.size(), id.data() + id.size(), number);
+        if (error == std::errc{} && end == id.data() + id.size())
+            out[number] = static_cast<pid_t>(thread->get_int64());
     }
     return out;
 }

@@ -17,6 +17,8 @@ namespace cloister {
 std::map<std::string, std::string> ptys_in(const boost::json::value& chardevs);
 /// query-cpus-fast.
 std::vector<VcpuThread> vcpus_in(const boost::json::value& cpus);
+/// query-iothreads: number ("iothread1" is 1) -> thread.
+std::map<std::uint32_t, pid_t> iothreads_in(const boost::json::value& iothreads);
 /// query-balloon, in bytes; absent when it does not say.
 std::optional<std::uint64_t> balloon_size(const boost::json::value& answer);
 

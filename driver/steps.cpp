@@ -13,8 +13,8 @@ namespace cloister {
 template <> inline constexpr auto names<StartStep> = make_names<StartStep>(
     {"reserve",       "probe",      "facts",          "live",     "plan",    "folders",
      "journal",       "log-header", "process-record", "pid-file", "monitor", "query-status",
-     "query-chardev", "query-cpus", "commands",       "balloon",  "verify",  "gate",
-     "status",        "runs",       "cont",           "event"});
+     "query-chardev", "query-cpus", "pins",           "commands", "balloon", "verify",
+     "gate",          "status",     "runs",           "cont",     "event"});
 static_assert(names<StartStep>.covers(StartStep::event));
 template <> inline constexpr auto names<StopStep> = make_names<StopStep>(
     {"terminate", "wait", "monitor", "log-line", "status-file", "pid-file", "journal", "reserved", "event"});

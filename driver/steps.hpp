@@ -25,6 +25,7 @@ enum class StartStep {
     query_status,
     query_chardev,
     query_cpus,
+    pins,
     commands, ///< passwords, links: what the plan has for the monitor
     balloon,
     verify,

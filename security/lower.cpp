@@ -279,6 +279,8 @@ Result<Lowered> lower(const LaunchPlan& plan, const HostLook& look) {
     auto groups = cgroups(plan, look);
     out.cgroups = std::move(groups.ops);
     out.entered = std::move(groups.entered);
+    auto& after = plan.confinement.machine_scope ? out.entered : out.cgroups;
+    for (auto& value : TRY(tuning_values(plan, look))) after.emplace_back(std::move(value));
     out.groups = std::move(groups.groups);
     out.cgroup_v2 = std::move(groups.v2);
     out.device_backend = groups.backend;
@@ -314,6 +316,7 @@ std::vector<std::string> paths_of(const LaunchPlan& plan, const CgroupLayout& cg
             out.insert(folder_of(listen->path));
     }
     for (const auto& file : plan.files) out.insert(file.path);
+    for (const auto& limit : plan.confinement.tuning.io) out.insert(limit.path);
     if (plan.confinement.use_cgroups)
         for (const auto& hierarchy : cgroups.hierarchies)
             for (const auto& partition : partition_paths(plan.confinement))

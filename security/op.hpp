@@ -203,6 +203,7 @@ struct SetCgroupValue {
     std::string file{}; ///< absolute
     std::string value{};
     std::optional<std::string> was{};
+    std::string otherwise{}; ///< the file to write where the kernel has none of that name
     bool operator==(const SetCgroupValue&) const = default;
 };
 /// Moves a whole process: every group's file is written back to back, because only the first one is slow on

@@ -106,7 +106,7 @@ template <> inline constexpr auto members<RemoveCgroup> =
                member("only_empty", &RemoveCgroup::only_empty)};
 template <> inline constexpr auto members<SetCgroupValue> =
     std::tuple{member("file", &SetCgroupValue::file), member("value", &SetCgroupValue::value),
-               member("was", &SetCgroupValue::was)};
+               member("was", &SetCgroupValue::was), member("otherwise", &SetCgroupValue::otherwise)};
 template <> inline constexpr auto members<MoveToCgroup> =
     std::tuple{member("groups", &MoveToCgroup::groups), member("pid", &MoveToCgroup::pid)};
 template <> inline constexpr auto members<DeviceAcl> =

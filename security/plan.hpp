@@ -5,6 +5,7 @@
 #include "conf/base/uuid.hpp"
 #include "security/grant.hpp"
 #include "security/item.hpp"
+#include "security/tuning.hpp"
 
 #include <cstdint>
 #include <map>
@@ -139,6 +140,7 @@ struct Confinement {
     std::string cgroup_partition = "/machine";
     bool machine_scope =
         false; ///< the group is in a scope of systemd-machined's, which exists once a process does
+    GroupTuning tuning{};
     bool qemu_seccomp = true; ///< QEMU's own -sandbox
     bool own_seccomp = true;  ///< ours, from the helper's start
     bool landlock = true;

@@ -2,6 +2,7 @@
 
 #include "conf/base/tr.hpp"
 #include "conf/domain/devices.hpp"
+#include "driver/monitor_answers.hpp"
 #include "driver/offload.hpp"
 #include "driver/op/counters.hpp"
 #include "driver/op/find.hpp"
@@ -209,19 +210,11 @@ Cpus stored_threads(const Domain& domain) {
 Task<Result<std::vector<call::DomainIothreadInfo>>> live_threads(GuestPointer guest) {
     CO_TRY(monitor, need_monitor(*guest));
     CO_TRY(answer, co_await monitor->execute("query-iothreads"));
-    std::vector<call::DomainIothreadInfo> out;
-    const auto* list = answer.if_array();
-    if (!list) co_return out;
-    for (const auto& item : *list) {
-        const auto* members = item.if_object();
-        const auto* name = members ? members->if_contains("id") : nullptr;
-        if (!name || !name->is_string() || !name->get_string().starts_with("iothread")) continue;
-        const auto id = static_cast<std::uint32_t>(std::strtoul(
-            std::string(name->get_string()).c_str() + std::string_view("iothread").size(), nullptr, 10));
-        CO_TRY(cpus, affinity_of(static_cast<pid_t>(number_of(*members, "thread-id"))));
+    std::vector<call::DomainIothreadInfo> out; // in the order of their numbers
+    for (const auto& [id, thread] : iothreads_in(answer)) {
+        CO_TRY(cpus, affinity_of(thread));
         out.push_back(thread_info(id, cpus));
     }
-    std::ranges::sort(out, {}, &call::DomainIothreadInfo::iothread_id);
     co_return out;
 }
 

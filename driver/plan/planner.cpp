@@ -9,6 +9,7 @@
 #include "driver/plan/cpu.hpp"
 #include "driver/plan/parts.hpp"
 #include "driver/plan/passthrough.hpp"
+#include "driver/plan/tuning.hpp"
 
 #include <algorithm>
 #include <boost/json/value.hpp>
@@ -206,6 +207,7 @@ Result<LaunchPlan> plan_launch(const Domain& live, const QemuCaps& caps, const Q
     add_own_files(plan, context);
     add_passthrough_environment(plan, live.passthrough);
     plan.confinement = confinement_of(context, plan.identity, plan);
+    plan.confinement.tuning = TRY(tuning_of(live));
     return plan;
 }
 

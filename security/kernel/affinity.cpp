@@ -4,6 +4,8 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <charconv>
+#include <filesystem>
 #include <memory>
 #include <sched.h>
 
@@ -30,6 +32,19 @@ Result<std::vector<std::uint32_t>> affinity_of(pid_t thread) {
     std::vector<std::uint32_t> out;
     for (std::size_t i = 0; i < most_cpus; ++i)
         if (CPU_ISSET_S(i, set.size, set.bits.get())) out.push_back(static_cast<std::uint32_t>(i));
+    return out;
+}
+
+std::vector<pid_t> threads_of(pid_t process) {
+    std::vector<pid_t> out;
+    std::error_code gone;
+    for (const auto& entry :
+         std::filesystem::directory_iterator("/proc/" + std::to_string(process) + "/task", gone)) {
+        const auto name = entry.path().filename().string();
+        pid_t thread = 0;
+        if (std::from_chars(name.data(), name.data() + name.size(), thread).ec == std::errc{})
+            out.push_back(thread);
+    }
     return out;
 }
 

@@ -152,7 +152,11 @@ Result<> run(const RemoveCgroup& op) {
     return {};
 }
 
-Result<> run(const SetCgroupValue& op) { return write_file(op.file, op.value, Layer::cgroup); }
+Result<> run(const SetCgroupValue& op) {
+    auto done = write_file(op.file, op.value, Layer::cgroup);
+    if (done || op.otherwise.empty() || done.error().sys_errno != ENOENT) return done;
+    return write_file(op.otherwise, op.value, Layer::cgroup);
+}
 
 Result<> run(const MoveToCgroup& op) {
     std::vector<Fd> files; // all opened first: the writes follow each other at once, within one grace period
