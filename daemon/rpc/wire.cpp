@@ -4,11 +4,17 @@
 #include <array>
 #include <cerrno>
 #include <cstring>
+#include <poll.h>
 #include <sys/socket.h>
 #include <system_error>
 
 namespace cloister::rpc {
 namespace {
+
+/// A sleeping processor takes longer to wake up than a call takes: whoever asks again within this time is
+/// waited for awake, once, and is not when it did not come. It is the most that anybody else waits longer for
+/// their answer.
+constexpr std::chrono::microseconds at_once{50};
 
 std::string reason(int error) { return std::generic_category().message(error); }
 
@@ -48,6 +54,7 @@ void Wire::read_some() {
         return close(reason(errno));
     }
     if (got == 0) return close("the peer has closed it");
+    in_a_hurry_ = std::chrono::steady_clock::now() - answered_ < 2 * at_once;
     if (!take_descriptors(&message)) return close("more descriptors than messages may have");
     framer_.feed(std::span(buffer).first(static_cast<std::size_t>(got)));
     hand_out();
@@ -109,6 +116,16 @@ void Wire::send(Bytes bytes, std::vector<Fd> files, std::function<void()> writte
     outgoing_.push_back(
         {.bytes = std::move(bytes), .files = std::move(files), .written = std::move(written)});
     if (!writing_) flush();
+    if (outgoing_.empty()) linger();
+}
+
+/// Only a client that asks one question after the other, and waits for each answer, is waited for.
+void Wire::linger() {
+    answered_ = std::chrono::steady_clock::now();
+    if (!std::exchange(in_a_hurry_, false) || !open()) return;
+    pollfd next{socket_.native_handle(), POLLIN, 0};
+    while (::poll(&next, 1, 0) == 0 && std::chrono::steady_clock::now() - answered_ < at_once) {
+    }
 }
 
 void Wire::flush() {

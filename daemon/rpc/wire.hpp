@@ -7,6 +7,7 @@
 
 #include <boost/asio/any_io_executor.hpp>
 #include <boost/asio/posix/stream_descriptor.hpp>
+#include <chrono>
 #include <deque>
 #include <functional>
 #include <memory>
@@ -56,6 +57,7 @@ private:
     void flush();
     bool send_front();
     void wait_writable();
+    void linger();
 
     boost::asio::posix::stream_descriptor socket_;
     Framer framer_{};
@@ -64,6 +66,8 @@ private:
     std::size_t queued_ = 0;
     OnFrame on_frame_{};
     OnClosed on_closed_{};
+    std::chrono::steady_clock::time_point answered_{}; ///< when the peer had its last answer
+    bool in_a_hurry_ = false;                          ///< its last question followed an answer at once
     bool paused_ = false, reading_ = false, writing_ = false, handing_out_ = false, finishing_ = false;
 };
 
