@@ -58,7 +58,7 @@ TEST(ADenial, OfADeviceThatIsNotListedNamesTheCgroupOfEitherVersion) {
     plan.confinement.mount_namespace = false;
     plan.identity.uid = plan.identity.gid = 0; // so that the mode bits do not speak first
     plan.identity.groups = {0};
-    for (const auto backend : {DeviceBackend::bpf, DeviceBackend::v1}) {
+    for (const auto backend : backends()) {
         const auto found = told(world, plan, world.environment(backend));
         EXPECT_EQ(found[0].layer, Layer::cgroup);
         EXPECT_TRUE(found[0].sentence.starts_with("/dev/loop7: device b 7:7 is not on the guest's device "

@@ -80,6 +80,7 @@ TEST(DeviceList, WritesDownWhatItRefusedHowOftenAndSinceWhen) {
 
 TEST(DeviceList, OnV1NothingIsRecordedAndThatIsSaid) {
     if (::access(device, F_OK) != 0) GTEST_SKIP() << "this machine: no /dev/loop-control";
+    if (backends().back() != DeviceBackend::v1) GTEST_SKIP() << without_v1;
     const World world;
     auto launch = launched(world.probing({"wait"}), world.environment(DeviceBackend::v1));
     EXPECT_EQ(inside_groups(launch.lowered(), open_three_times, device), EPERM);
@@ -97,6 +98,7 @@ TEST(DeviceList, OnV1IsExactlyWhatIsWritten) {
         {.path = "/dev/loop6", .kind = Kind::block_device, .access = Access::read_write, .why = "disk vdb"}};
     plan.identity.relabel_dac = false;
     if (::access("/dev/loop7", F_OK) != 0) GTEST_SKIP() << "this machine: no loop devices";
+    if (backends().back() != DeviceBackend::v1) GTEST_SKIP() << without_v1;
     auto launch = launched(plan, world.environment(DeviceBackend::v1));
     std::istringstream lines(read_all(launch.lowered().device_group + "/devices.list"));
     std::set<std::string> found;
@@ -144,7 +146,7 @@ pid_t opening_all_the_time(const Lowered& lowered, int until_closed, int other_e
     }
 }
 
-class OnOneBackend : public ::testing::TestWithParam<DeviceBackend> {};
+class OnOneBackend : public WithBackend {};
 INSTANTIATE_TEST_SUITE_P(Backends, OnOneBackend, ::testing::Values(DeviceBackend::bpf, DeviceBackend::v1),
                          [](const auto& p) { return p.param == DeviceBackend::bpf ? "bpf" : "v1"; });
 

@@ -186,7 +186,8 @@ TEST(Owners, WhoeverChangesTheMemoryWaitsForLibvirtsLock) {
     OwnerBook owners;
     std::atomic<bool> done = false;
     std::thread giving([&] {
-        EXPECT_TRUE(owners.give(op));
+        const auto given = owners.give(op);
+        EXPECT_TRUE(given) << (given ? "" : given.error().message);
         done = true;
     });
     pollfd nothing{};

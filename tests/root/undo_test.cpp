@@ -251,7 +251,7 @@ TEST(Undo, AGuestsFolderIsRemovedWithoutFollowingWhatTheGuestPutThere) {
 }
 
 TEST(Undo, HotplugGivesNodeListEntryAndOwnerAndTakesThemBack) {
-    for (const auto backend : {DeviceBackend::bpf, DeviceBackend::v1}) {
+    for (const auto backend : backends()) {
         const World world;
         make_images(world);
         auto plan = world.qemu();

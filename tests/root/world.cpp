@@ -16,6 +16,7 @@
 #include <sys/prctl.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <sys/un.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -81,6 +82,28 @@ LaunchEnvironment World::environment(DeviceBackend backend) const {
     if (backend == DeviceBackend::v1)
         std::erase_if(out.cgroups.hierarchies, [](const auto& h) { return h.v2; });
     return out;
+}
+
+std::vector<DeviceBackend> backends() {
+    std::vector<DeviceBackend> out;
+    const auto layout = cgroup_layout().value();
+    const auto has = [](const CgroupHierarchy& h, const char* name) {
+        return std::ranges::find(h.controllers, name) != h.controllers.end();
+    };
+    if (std::ranges::any_of(layout.hierarchies, &CgroupHierarchy::v2)) out.push_back(DeviceBackend::bpf);
+    if (std::ranges::any_of(layout.hierarchies, [&](const auto& h) { return !h.v2 && has(h, "devices"); }))
+        out.push_back(DeviceBackend::v1);
+    return out;
+}
+
+void WithBackend::SetUp() {
+    const auto here = backends();
+    if (std::ranges::find(here, GetParam()) == here.end()) GTEST_SKIP() << without_v1;
+}
+
+bool landlock_keeps_signals() {
+    constexpr unsigned version = 1; // LANDLOCK_CREATE_RULESET_VERSION
+    return ::syscall(SYS_landlock_create_ruleset, nullptr, 0, version) >= 6;
 }
 
 LaunchPlan World::plan(const std::string& name) const {

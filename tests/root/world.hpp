@@ -46,6 +46,17 @@ private:
     std::string partition_;
 };
 
+/// The device lists that this host can keep: a host of pure v2 has one kind only.
+std::vector<DeviceBackend> backends();
+/// For tests of each of them: skipped where the host has not that one.
+class WithBackend : public ::testing::TestWithParam<DeviceBackend> {
+protected:
+    void SetUp() override;
+};
+inline constexpr const char* without_v1 = "this machine: no hierarchy of v1 has the controller 'devices'";
+/// Whether the kernel keeps signals and abstract sockets inside a Landlock domain (ABI 6).
+bool landlock_keeps_signals();
+
 /// Everything of the host that a launch may leave behind: mounts, groups, files with owners and modes,
 /// processes, network interfaces. Two of them are equal when nothing was left.
 std::string snapshot(const World& world);
