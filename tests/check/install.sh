@@ -4,10 +4,10 @@
 packages_of() {
     case $1 in
     build) echo "ccache g++ meson ninja-build pkg-config gettext python3 libfmt-dev libboost1.81-dev libboost-json1.81-dev
-        libxml2-dev libseccomp-dev libselinux1-dev libcap-ng-dev libsystemd-dev libacl1-dev libcli11-dev" ;;
+        libxml2-dev libseccomp-dev libselinux1-dev libcap-ng-dev libsystemd-dev libacl1-dev libcli11-dev selinux-policy-dev" ;;
     run) echo "qemu-system-x86 qemu-utils ovmf swtpm swtpm-tools busybox-static cpio" ;;
     kernel) echo "linux-image-amd64" ;;
-    testhost) echo "selinux-policy-dev mmdebstrap policycoreutils e2fsprogs debhelper dpkg-dev lintian" ;;
+    testhost) echo "mmdebstrap policycoreutils e2fsprogs debhelper dpkg-dev lintian chromium chromium-driver python3-selenium" ;;
     quick) echo "libgtest-dev libxml2-utils clang-format-19 libvirt-clients" ;;
     tests) echo "acl attr e2fsprogs iproute2 procps libvirt-clients libvirt-daemon-system python3-libvirt virtinst
         clang-19 libclang-rt-19-dev libxml2-utils

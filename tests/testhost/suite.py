@@ -1,4 +1,4 @@
-#!/usr/bin/env python3
+#!/usr/bin/python3
 """Runs the cases in the test host and prints one TAP stream. usage: suite.py BUILD [CASE...]
 
 The build is installed by `meson install` into a folder, that folder into a machine booted from the image, and the

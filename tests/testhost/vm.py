@@ -182,7 +182,7 @@ class Machine:
         folder.mkdir(parents=True, exist_ok=True)
         try:
             with tarfile.open(self.work / "results") as tar:
-                tar.extractall(folder, filter=lambda m, _: m if m.isreg() or m.isdir() else None)
+                tar.extractall(folder, members=[m for m in tar if (m.isreg() or m.isdir()) and ".." not in m.name and not m.name.startswith("/")])
         except tarfile.ReadError:
             pass
         for name in ("console.log", "qemu.log"):

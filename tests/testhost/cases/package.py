@@ -1,6 +1,6 @@
 """The Debian package on a host that has never seen us: installed, upgraded under running guests, purged."""
 # testhost: bare
-# testhost: limit 420
+# testhost: limit 500
 import os
 import pathlib
 import time
