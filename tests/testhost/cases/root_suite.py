@@ -12,9 +12,10 @@ here = PAYLOAD / "root"
 names = {"CLOISTER_CONFINE": "cloister-confine", "CLOISTER_PROBE": "probe", "CLOISTER_IMAGE": "cloister-image", "CLOISTER_IMAGE_PROBE": "image-probe",
          "CLOISTER_LOGD": "cloister-logd"}
 environment = {**os.environ, **{key: str(here / name) for key, name in names.items()}}
-# Cost has a limit in milliseconds, which an emulated processor does not keep.
+# Cost has a limit in milliseconds, which an emulated processor does not keep. The lock of libvirt's is waited for by watching the
+# file, which Debian's policy does not let the domain that these programs run in (unconfined_t); the daemon's may, see selinux_labels.
 for program in ("root-security", "root-images", "root-logd", "root-probe"):
-    done = subprocess.run([here / program, "--gtest_color=no", "--gtest_filter=-Cost.*"], env=environment, capture_output=True, text=True, cwd="/tmp", timeout=400)
+    done = subprocess.run([here / program, "--gtest_color=no", "--gtest_filter=-Cost.*:Owners.WhoeverChangesTheMemoryWaitsForLibvirtsLock"], env=environment, capture_output=True, text=True, cwd="/tmp", timeout=400)
     passed = re.search(r"\[  PASSED  \] (\d+) tests?", done.stdout)
     failed = sorted(set(re.findall(r"\[  FAILED  \] (\S+)(?: \(|$)", done.stdout, re.M)))
     skipped = len(set(re.findall(r"\[  SKIPPED \] (\S+)", done.stdout)))
