@@ -9,6 +9,9 @@ namespace {
 constexpr std::array guests_own = {"metadata", "title",   "description", "target",  "cmdline",
                                    "resource", "cpu",     "alias",       "address", "genid",
                                    "vendor",   "product", "name",        "perf"};
+/// Elements whose text is a path. A relative one would be of the daemon's folder, which is the root.
+constexpr std::array path_texts = {"kernel", "initrd", "dtb",  "loader",  "nvram",
+                                   "table",  "block",  "char", "backend", "database"};
 constexpr std::array path_attributes = {"file", "dir", "path", "socket", "evdev", "template"};
 
 bool one_of(const auto& words, std::string_view word) {
@@ -49,7 +52,10 @@ void take(const xml::Node& node, NamedThings& out) {
     take_attributes(node, out);
     // <serial> has a text where it is a disk's, <entry> one of the firmware's tables.
     const bool text_counts = node.name != "serial" && node.name != "entry";
-    if (text_counts && node.text.starts_with('/')) add_once(out.paths, node.text);
+    if (text_counts && node.text.starts_with('/'))
+        add_once(out.paths, node.text);
+    else if (one_of(path_texts, node.name) && !node.text.empty())
+        out.relative.push_back(node.text);
     for (const auto& child : node.children) {
         if (node.name == "devices" && child.name == "emulator" && child.ns.empty())
             out.emulator = child.text;
@@ -67,11 +73,14 @@ NamedThings named(const xml::Node& root) {
 }
 
 bool names_root(std::string_view label) {
-    constexpr std::array root = {"root", "0", "+0"};
+    const auto is_root = [](std::string_view who) {
+        if (who == "root") return true;
+        if (who.starts_with('+')) who.remove_prefix(1);
+        return !who.empty() && who.find_first_not_of('0') == who.npos; // "0", however it is written
+    };
     const auto colon = label.find(':');
-    const auto user = label.substr(0, colon);
     const auto group = colon == std::string_view::npos ? std::string_view() : label.substr(colon + 1);
-    return one_of(root, user) || one_of(root, group);
+    return is_root(label.substr(0, colon)) || is_root(group);
 }
 
 bool within(std::string_view path, const std::vector<std::string>& allowed) {

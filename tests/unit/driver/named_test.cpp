@@ -31,6 +31,10 @@ TEST(Named, NoticesRelativePaths) {
               (std::vector<std::string>{"etc/shadow"}));
     EXPECT_EQ(of("<disk><source dev='dev/sda'/></disk>").relative, (std::vector<std::string>{"dev/sda"}));
     EXPECT_TRUE(of("<interface><source dev='eth0'/></interface>").relative.empty());
+    EXPECT_EQ(of("<os><kernel>etc/shadow</kernel><initrd> /i</initrd></os>").relative,
+              (std::vector<std::string>{"etc/shadow", " /i"}));
+    EXPECT_EQ(of("<rng><backend model='random'>dev/sda</backend></rng>").relative,
+              (std::vector<std::string>{"dev/sda"}));
 }
 
 TEST(Named, KnowsWhatNeedsAnActionOfItsOwn) {
@@ -46,7 +50,7 @@ TEST(Named, KnowsWhatNeedsAnActionOfItsOwn) {
 }
 
 TEST(Named, KnowsRootByNameAndNumber) {
-    for (const auto* label : {"root", "0:0", "+0:kvm", "kvm:root", "a:+0"})
+    for (const auto* label : {"root", "0:0", "+0:kvm", "kvm:root", "a:+0", "00:kvm", "+000", "kvm:00"})
         EXPECT_TRUE(names_root(label)) << label;
     for (const auto* label : {"kvm", "libvirt-qemu:kvm", "00root:x", ""})
         EXPECT_FALSE(names_root(label)) << label;
