@@ -5,7 +5,6 @@ import socket
 import sys
 import tempfile
 import time
-import urllib.request
 
 _results, _port = [], None
 PICTURES = pathlib.Path(sys.argv[1]).resolve() / "testhost/pictures"
@@ -29,19 +28,10 @@ def _check(what, holds, found=""):
     return holds
 
 
-def _wait_for_server(seconds):
-    end = time.monotonic() + seconds
-    while time.monotonic() < end:
-        try:
-            return urllib.request.urlopen(f"http://127.0.0.1:{_port}/ping", timeout=20).status == 200
-        except OSError:
-            time.sleep(0.5)  # there is no event for a server in a machine that is not ours to look into
-    return False
-
-
 def meanwhile(machine):
     try:
-        _use()
+        if _check("cockpit listens", machine.until("COCKPIT LISTENS")):
+            _use()
     except Exception as error:  # noqa: BLE001: it is this half's failure, and the machine's half goes on
         _check("it works", False, f"{type(error).__name__}: {error}"[:400])
 
@@ -52,8 +42,6 @@ def _use():
     from selenium.webdriver.common.by import By
     from selenium.webdriver.support import expected_conditions as expected
     from selenium.webdriver.support.ui import WebDriverWait
-    if not _check("cockpit answers", _wait_for_server(200)):
-        return
     PICTURES.mkdir(parents=True, exist_ok=True)
     options = webdriver.ChromeOptions()
     for word in ("--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking",

@@ -6,10 +6,12 @@
 
 Everything is emulated (TCG): no KVM, no network but what is asked for. The memory of a snapshot is a file that later runs
 map copy-on-write, so that what is migrated is the state of the devices alone; a run leaves no trace in the image."""
+import collections
 import dataclasses
 import json
 import os
 import pathlib
+import select
 import shutil
 import socket
 import subprocess
@@ -44,7 +46,7 @@ class Machine:
         self.work = pathlib.Path(tempfile.mkdtemp(prefix="testhost-", dir="/var/tmp"))
         self.process = None
         self.payload, self.command = payload, command
-        self.said, self.pending = [], b""
+        self.said, self.pending, self.arrived = [], b"", collections.deque()
 
     def __enter__(self):
         try:
@@ -91,8 +93,8 @@ class Machine:
                 "-nodefaults", "-display", "none", "-no-reboot", "-kernel", f"{image}/vmlinuz", "-initrd", f"{image}/initramfs",
                 "-append", f"console=ttyS0 quiet panic=-1 {self.security}",
                 "-serial", f"file:{work}/console.log",
-                "-chardev", f"socket,id=agent,path={work}/agent,server=on,wait=off", "-serial", "chardev:agent",
-                "-qmp", f"unix:{work}/monitor,server=on,wait=off",
+                "-chardev", f"socket,id=agent,path={work}/agent", "-serial", "chardev:agent",
+                "-qmp", f"unix:{work}/monitor",
                 "-drive", f"if=none,id=root,{root}", "-device", "virtio-blk-pci,drive=root,addr=4",
                 "-drive", f"if=none,id=payload,file={work}/payload,format=raw,readonly=on", "-device", "virtio-blk-pci,drive=payload,addr=5",
                 "-drive", f"if=none,id=results,file={work}/results,format=raw,cache=unsafe", "-device", "virtio-blk-pci,drive=results,addr=6",
@@ -101,9 +103,11 @@ class Machine:
             argv += ["-object", memory, "-machine", "memory-backend=ram"]
         if self.restored:
             argv += ["-incoming", "defer"]
+        # QEMU connects to us: there is nothing to try again until it listens.
+        doors = [self._listening(name) for name in ("agent", "monitor")]
         self.log = open(work / "qemu.log", "wb")
         self.process = subprocess.Popen(argv, stdout=self.log, stderr=self.log, stdin=subprocess.DEVNULL)
-        self.agent, self.monitor = self._connect("agent"), self._connect("monitor")
+        self.agent, self.monitor = (self._accepted(door) for door in doors)
         self.answers = self.monitor.makefile("rb")
         self._event(lambda m: "QMP" in m)
         self.qmp("qmp_capabilities")
@@ -114,18 +118,23 @@ class Machine:
         else:
             self.ready()
 
-    def _connect(self, name):
-        end = time.monotonic() + 30
-        while True:  # QEMU binds its sockets before anything else, but not before it runs
-            s = socket.socket(socket.AF_UNIX)
-            try:
-                s.connect(str(self.work / name))
-                return s
-            except OSError:
-                s.close()
-                if self.process.poll() is not None or time.monotonic() > end:
-                    raise self.failed("QEMU did not start") from None
-                time.sleep(0.01)
+    def _listening(self, name):
+        door = socket.socket(socket.AF_UNIX)
+        door.bind(str(self.work / name))
+        door.listen(1)
+        return door
+
+    def _accepted(self, door):
+        """Its connection; fails when QEMU ends before, or has not come within 30 s."""
+        ended = os.pidfd_open(self.process.pid)
+        try:
+            ready = select.select([door, ended], [], [], 30)[0]
+        finally:
+            os.close(ended)
+        if door not in ready:
+            raise self.failed("QEMU did not start")
+        with door:
+            return door.accept()[0]
 
     def failed(self, why):
         def tail(name):
@@ -154,14 +163,25 @@ class Machine:
     def _lines(self):
         """What the agent's port says, line by line, until the machine ends; raises TimeoutError."""
         while True:
+            while self.arrived:
+                yield self.arrived.popleft()
             self.agent.settimeout(max(0.1, self.end - time.monotonic()))
             chunk = self.agent.recv(65536)
-            self.pending += chunk
-            *lines, self.pending = self.pending.split(b"\n")
-            for line in lines:
-                yield line.decode(errors="replace").rstrip("\r")
-            if not chunk:
+            *lines, self.pending = (self.pending + chunk).split(b"\n")
+            self.arrived.extend(line.decode(errors="replace").rstrip("\r") for line in lines)
+            if not chunk and not self.arrived:
                 return
+
+    def until(self, word):
+        """Passes on what is printed until a line is `word`; whether it came."""
+        try:
+            for line in self._lines():
+                if line == word:
+                    return True
+                self.said.append(line)
+        except TimeoutError:
+            pass
+        return False
 
     def ready(self):
         """Passes on what is printed until the agent is ready; the status of what it ran."""

@@ -17,6 +17,8 @@ case.equal("start a guest", start(domain("shown", virt="kvm", disks=[disk("shown
 define(domain("second", virt="kvm", disks=[disk("second.raw")], memory=128, boot=linux()))
 server = subprocess.Popen(["/usr/lib/cockpit/cockpit-ws", "--no-tls", "--address", "10.0.2.15", "--port", "9090",
                            "--local-session", "cockpit-bridge"])
+case.attempt("cockpit listens", lambda: wait_for(lambda: sh("ss -Htnl '( sport = :9090 )'", check=False), 60, "cockpit's port"))
+print("COCKPIT LISTENS", flush=True)
 case.attempt("cockpit starts the second guest", lambda: wait_for(lambda: virsh("domstate", "second") == "running", 180, "second running"))
 case.equal("second was started by cockpit", virsh("domstate", "second"), "running")
 case.attempt("cockpit shuts the first one down", lambda: wait_for(lambda: virsh("domstate", "shown") == "shut off", 180, "shown shut off"))
