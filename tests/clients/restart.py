@@ -9,7 +9,7 @@ import sys
 import libvirt
 
 sys.path.insert(0, str(pathlib.Path(__file__).parent))
-from rig import Rig, Tap, answers, wait_for  # noqa: E402
+from rig import Daemon, Rig, Tap, answers, wait_for  # noqa: E402
 
 libvirt.registerErrorHandler(lambda *_: None, None)
 NS = "xmlns:qemu='http://libvirt.org/schemas/domain/qemu/1.0'"
@@ -21,24 +21,6 @@ def xml(name, disk, *args):
             f"</type></os><devices><disk type='file' device='disk'><driver name='qemu' type='raw'/><source file='{disk}'/>"
             "<target dev='vda' bus='virtio'/></disk><controller type='usb' model='none'/><serial type='pty'/></devices>"
             f"<qemu:commandline>{passed}</qemu:commandline></domain>")
-
-
-class Daemon:
-    """Ends and starts the rig's cloisterd."""
-
-    def __init__(self, rig):
-        self.rig, self.run = rig, rig.root / "ours/run/cloister/qemu"
-
-    def kill(self):
-        os.kill(int((self.run / "driver.pid").read_text()), signal.SIGKILL)
-        self.rig.daemon.wait(10)
-
-    def start(self):
-        self.rig.daemon = self.rig._spawn("cloisterd", [
-            str(self.rig.build / "daemon/cloisterd"), "--qemu-conf", str(self.rig.root / "ours-qemu.conf"), "--state-root",
-            str(self.rig.root / "ours"), "--socket-dir", str(self.rig.root / "ours")])
-        wait_for(lambda: answers(self.rig.root / "ours/cloister-sock"), 20, "cloisterd's socket")
-        return libvirt.open(self.rig.ours)
 
 
 def left_behind(rig):

@@ -210,6 +210,28 @@ class Rig:
             os.waitpid(done.si_pid, 0)
 
 
+class Daemon:
+    """Ends and starts a rig's cloisterd; guests run on."""
+
+    def __init__(self, rig):
+        self.rig, self.run = rig, rig.root / "ours/run/cloister/qemu"
+
+    def pid(self):
+        return int((self.run / "driver.pid").read_text())
+
+    def kill(self):
+        os.kill(self.pid(), signal.SIGKILL)
+        self.rig.daemon.wait(10)
+
+    def start(self):
+        import libvirt  # not every test that uses a rig has it
+        self.rig._start_ours()
+        return libvirt.open(self.rig.ours)
+
+    def log(self):
+        return (self.rig.root / "cloisterd.log").read_text()
+
+
 class Tap:
     """Test Anything Protocol, for meson."""
 

@@ -14,7 +14,7 @@ import time
 import libvirt
 
 sys.path.insert(0, str(pathlib.Path(__file__).parent))
-from rig import Rig, Tap, answers, wait_for  # noqa: E402
+from rig import Daemon, Rig, Tap, wait_for  # noqa: E402
 
 libvirt.registerErrorHandler(lambda *_: None, None)
 LIMIT_S = 3.0
@@ -25,28 +25,6 @@ def xml(name, disk):
     return (f"<domain type='qemu'><name>{name}</name><memory unit='MiB'>32</memory><os><type arch='x86_64' machine='q35'>hvm</type></os>"
             f"<devices><disk type='file' device='disk'><driver name='qemu' type='raw'/><source file='{disk}'/><target dev='vda' bus='virtio'/>"
             "</disk><controller type='usb' model='none'/></devices></domain>")
-
-
-class Daemon:
-    def __init__(self, rig):
-        self.rig, self.run = rig, rig.root / "ours/run/cloister/qemu"
-
-    def pid(self):
-        return int((self.run / "driver.pid").read_text())
-
-    def kill(self):
-        os.kill(self.pid(), signal.SIGKILL)
-        self.rig.daemon.wait(10)
-
-    def start(self):
-        self.rig.daemon = self.rig._spawn("cloisterd", [
-            str(self.rig.build / "daemon/cloisterd"), "--qemu-conf", str(self.rig.root / "ours-qemu.conf"), "--state-root",
-            str(self.rig.root / "ours"), "--socket-dir", str(self.rig.root / "ours")])
-        wait_for(lambda: answers(self.rig.root / "ours/cloister-sock"), 20, "cloisterd's socket")
-        return libvirt.open(self.rig.ours)
-
-    def log(self):
-        return (self.rig.root / "cloisterd.log").read_text()
 
 
 def qemu_of(rig, name):
