@@ -71,11 +71,8 @@ public:
         : on_(on), where_(std::move(where)) {}
 
     Task<Result<std::string>> network(std::string name) override {
-        CO_TRY(socket, connect_to(socket_paths(call::Family::network, where_->folder), where_->ours));
-        const Visit visit(std::make_shared<Sibling>(on_, std::move(socket)));
-        const auto sibling = visit.sibling;
-        const Caller ourselves;
-        CO_CHECK(co_await sibling->open(call::Family::network, ourselves));
+        CO_TRY(visit, co_await called_on(call::Family::network));
+        const auto sibling = visit->sibling;
         Name asked{{name}};
         CO_TRY(found, co_await ask<Handle>(sibling, network_lookup_by_name, std::move(asked)));
         CO_TRY(active, co_await ask<Number>(sibling, network_is_active, found));
@@ -87,11 +84,8 @@ public:
     }
 
     Task<Result<std::string>> volume(std::string pool, std::string name) override {
-        CO_TRY(socket, connect_to(socket_paths(call::Family::storage, where_->folder), where_->ours));
-        const Visit visit(std::make_shared<Sibling>(on_, std::move(socket)));
-        const auto sibling = visit.sibling;
-        const Caller ourselves;
-        CO_CHECK(co_await sibling->open(call::Family::storage, ourselves));
+        CO_TRY(visit, co_await called_on(call::Family::storage));
+        const auto sibling = visit->sibling;
         Name asked{{pool}};
         CO_TRY(found, co_await ask<Handle>(sibling, storage_pool_lookup_by_name, std::move(asked)));
         CO_TRY(active, co_await ask<Number>(sibling, storage_pool_is_active, found));
@@ -106,6 +100,14 @@ public:
     }
 
 private:
+    Task<Result<std::shared_ptr<const Visit>>> called_on(call::Family family) {
+        CO_TRY(socket, connect_to(socket_paths(family, where_->folder), where_->ours));
+        const auto visit = std::make_shared<const Visit>(std::make_shared<Sibling>(on_, std::move(socket)));
+        const Caller ourselves;
+        CO_CHECK(co_await visit->sibling->open(family, ourselves));
+        co_return visit;
+    }
+
     boost::asio::any_io_executor on_;
     std::shared_ptr<const Neighbourhood> where_;
 };
