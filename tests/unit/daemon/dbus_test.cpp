@@ -69,7 +69,8 @@ TEST(Paths, OfDomainsAndSnapshotsAreReadBack) {
     const auto path = domain_path(uuid);
     EXPECT_EQ(path, "/org/libvirt/QEMU/domain/_8c0b1d1e_0001_4a4b_9c9d_0123456789ab");
     EXPECT_EQ(place_of(path).uuid, uuid);
-    for (const std::string name : {"s", "s 1_-.\xc3\xa4", "_", "a/b", std::string(300, '_').c_str()}) {
+    const std::vector<std::string> names{"s", "s 1_-.\xc3\xa4", "_", "a/b", std::string(300, '_')};
+    for (const auto& name : names) {
         const auto place = place_of(snapshot_path(uuid, name));
         EXPECT_EQ(place.kind, Place::Kind::snapshot);
         EXPECT_EQ(place.uuid, uuid);
