@@ -159,7 +159,8 @@ Task<void> autostart(Driver* driver) {
     if (!pass || store::exists(mark)) co_return;
     if (auto marked = store::write_volatile(mark, ""); !marked)
         log(LogLevel::warning, full_text(marked.error()));
-    for (const auto& guest : driver->registry().all()) {
+    const auto all = driver->registry().all();
+    for (const auto& guest : *all) {
         if (!guest->autostart) continue;
         auto turn = co_await guest->jobs.turn("autostart");
         if (!turn || guest->active() || guest->removed) continue;
@@ -232,7 +233,8 @@ boost::asio::awaitable<Result<>> Driver::start() {
 boost::asio::awaitable<void> Driver::shut_down() { co_await gate_.close(); }
 
 void Driver::forget_connection(std::uint64_t connection) {
-    for (const auto& guest : registry_.all()) {
+    const auto all = registry_.all();
+    for (const auto& guest : *all) {
         if (!guest->running || guest->running->autodestroy != connection) continue;
         spawn(reactor_, [](Driver* driver, std::shared_ptr<Guest> whose) -> Task<void> {
             auto pass = driver->gate().enter();

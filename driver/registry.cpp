@@ -40,11 +40,12 @@ Result<Registry::Pointer> Registry::find(int id) const {
     return fail(Code::no_domain, tr("no domain with matching id {0}", id));
 }
 
-std::vector<Registry::Pointer> Registry::all() const {
-    std::vector<Pointer> out;
-    out.reserve(by_name_.size());
-    for (const auto& [name, guest] : by_name_) out.push_back(guest);
-    return out;
+Registry::All Registry::all() const {
+    if (all_) return all_;
+    auto out = std::make_shared<std::vector<Pointer>>();
+    out->reserve(by_name_.size());
+    for (const auto& [name, guest] : by_name_) out->push_back(guest);
+    return all_ = std::move(out);
 }
 
 bool Registry::any_active() const {
@@ -70,18 +71,21 @@ Result<Registry::Pointer> Registry::matching(std::string_view name, const Uuid& 
 }
 
 void Registry::add(Pointer guest) {
+    all_ = nullptr;
     guest->jobs.limit(most_queued_);
     by_name_[guest->name] = guest;
     by_uuid_[guest->uuid] = std::move(guest);
 }
 
 void Registry::remove(const Guest& guest) {
+    all_ = nullptr;
     const auto uuid = guest.uuid; // the second erase may end the guest that `guest` refers to
     by_name_.erase(guest.name);
     by_uuid_.erase(uuid);
 }
 
 void Registry::rename(const Pointer& guest, std::string name) {
+    all_ = nullptr;
     by_name_.erase(guest->name);
     guest->name = std::move(name);
     by_name_[guest->name] = guest;

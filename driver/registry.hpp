@@ -28,8 +28,10 @@ public:
     Result<Pointer> find(const Uuid& uuid, std::string_view name = {}) const;
     Result<Pointer> find(std::string_view name) const;
     Result<Pointer> find(int id) const;
-    /// A snapshot, in the order of the names.
-    std::vector<Pointer> all() const;
+    /// In the order of the names, as it is now: later changes make another. Shared, because a thousand
+    /// domains are listed more often than one is added.
+    using All = std::shared_ptr<const std::vector<Pointer>>;
+    All all() const;
     bool any_active() const;
 
     /// Whether a definition with this name and uuid may be added or replace what is there.
@@ -43,6 +45,7 @@ public:
 
 private:
     unsigned most_queued_ = 0;
+    mutable All all_{}; ///< null: made anew when it is asked for
     std::map<Uuid, Pointer> by_uuid_{};
     std::map<std::string, Pointer, std::less<>> by_name_{};
 };

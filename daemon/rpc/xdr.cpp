@@ -3,6 +3,10 @@
 #include "conf/base/overload.hpp"
 #include "conf/base/tr.hpp"
 
+#include <arpa/inet.h>
+#include <array>
+#include <bit>
+
 namespace cloister::xdr {
 
 std::uint32_t Reader::word() {
@@ -49,7 +53,8 @@ std::string Reader::chars(std::size_t size) {
 }
 
 void Writer::word(std::uint32_t n) {
-    for (int shift = 24; shift >= 0; shift -= 8) bytes_.push_back(static_cast<std::byte>(n >> shift & 0xff));
+    const auto big = std::bit_cast<std::array<std::byte, 4>>(htonl(n));
+    bytes_.insert(bytes_.end(), big.begin(), big.end());
 }
 
 void Writer::wide(std::uint64_t n) {

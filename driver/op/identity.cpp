@@ -40,12 +40,12 @@ Result<> as_asked(const Call& call, const std::string& name, const std::optional
     return refuse(Code::access_denied, tr("the definition is not the one that was asked for"));
 }
 
-Task<std::vector<GuestPointer>> visible(Call call, std::vector<GuestPointer> all, Permission what) {
+Task<Registry::All> visible(Call call, Registry::All all, Permission what) {
     if (!call.rights) co_return all;
-    std::vector<GuestPointer> out;
-    for (auto& guest : all) {
+    auto out = std::make_shared<std::vector<GuestPointer>>();
+    for (const auto& guest : *all) {
         const auto seen = co_await call.rights->may(what, identity(*guest));
-        if (seen) out.push_back(std::move(guest));
+        if (seen) out->push_back(guest);
     }
     co_return out;
 }

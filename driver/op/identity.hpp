@@ -3,6 +3,7 @@
 
 #include "conf/call/common.hpp"
 #include "driver/op/call.hpp"
+#include "driver/registry.hpp"
 
 #include <concepts>
 #include <optional>
@@ -73,7 +74,6 @@ Result<DomainIdentity> identity_in(std::string_view definition);
 Result<> as_asked(const Call& call, const std::string& name, const std::optional<Uuid>& uuid);
 
 /// Those of `all` for which the caller has the permission: what the protocol calls the filter of a list.
-Task<std::vector<std::shared_ptr<Guest>>> visible(Call call, std::vector<std::shared_ptr<Guest>> all,
-                                                  Permission what = {"domain", "getattr"});
+Task<Registry::All> visible(Call call, Registry::All all, Permission what = {"domain", "getattr"});
 
 } // namespace cloister

@@ -44,7 +44,7 @@ namespace {
 std::size_t bounded(std::int32_t most) { return most < 0 ? 0 : static_cast<std::size_t>(most); }
 
 /// What the caller may see of everything that is there.
-Task<std::vector<GuestPointer>> seen(Call call) {
+Task<Registry::All> seen(Call call) {
     auto all = call.driver->registry().all();
     co_return co_await visible(std::move(call), std::move(all));
 }
@@ -68,7 +68,8 @@ Task<Result<ConnectListAllDomains::Out>> ConnectListAllDomains::run(Call call, I
     CO_CHECK(check_flags(in.flags, 0xffff, "qemuConnectListAllDomains"));
     Out out;
     const auto all = co_await seen(std::move(call));
-    for (const auto& guest : all) {
+    if (in.need_results) out.domains.items.reserve(all->size());
+    for (const auto& guest : *all) {
         if (!listed(*guest, in.flags)) continue;
         ++out.ret;
         if (in.need_results) out.domains.items.push_back(handle(*guest));
@@ -79,7 +80,7 @@ Task<Result<ConnectListAllDomains::Out>> ConnectListAllDomains::run(Call call, I
 Task<Result<ConnectListDomains::Out>> ConnectListDomains::run(Call call, In in) {
     Out out;
     const auto all = co_await seen(std::move(call));
-    for (const auto& guest : all)
+    for (const auto& guest : *all)
         if (guest->active() && out.ids.items.size() < bounded(in.maxids))
             out.ids.items.push_back(guest->id());
     co_return out;
@@ -87,12 +88,12 @@ Task<Result<ConnectListDomains::Out>> ConnectListDomains::run(Call call, In in) 
 Task<Result<ConnectNumOfDomains::Out>> ConnectNumOfDomains::run(Call call, In) {
     const auto all = co_await seen(std::move(call));
     co_return Out{static_cast<std::int32_t>(
-        std::count_if(all.begin(), all.end(), [](const auto& guest) { return guest->active(); }))};
+        std::count_if(all->begin(), all->end(), [](const auto& guest) { return guest->active(); }))};
 }
 Task<Result<ConnectListDefinedDomains::Out>> ConnectListDefinedDomains::run(Call call, In in) {
     Out out;
     const auto all = co_await seen(std::move(call));
-    for (const auto& guest : all)
+    for (const auto& guest : *all)
         if (!guest->active() && out.names.items.size() < bounded(in.maxnames))
             out.names.items.push_back({guest->name});
     co_return out;
@@ -100,7 +101,7 @@ Task<Result<ConnectListDefinedDomains::Out>> ConnectListDefinedDomains::run(Call
 Task<Result<ConnectNumOfDefinedDomains::Out>> ConnectNumOfDefinedDomains::run(Call call, In) {
     const auto all = co_await seen(std::move(call));
     co_return Out{static_cast<std::int32_t>(
-        std::count_if(all.begin(), all.end(), [](const auto& guest) { return !guest->active(); }))};
+        std::count_if(all->begin(), all->end(), [](const auto& guest) { return !guest->active(); }))};
 }
 
 } // namespace cloister

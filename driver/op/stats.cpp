@@ -418,19 +418,19 @@ Task<Result<ConnectGetAllDomainStats::Out>> ConnectGetAllDomainStats::run(Call c
         co_return refuse(Code::argument_unsupported,
                          tr("Stats types bits 0x{0:x} are not supported by this daemon or QEMU", unanswered));
     const auto groups = in.stats ? in.stats : group::known;
-    std::vector<GuestPointer> guests;
-    if (in.doms.items.empty()) {
-        guests = call.driver->registry().all();
-    } else {
+    auto guests = call.driver->registry().all();
+    if (!in.doms.items.empty()) {
+        auto named = std::make_shared<std::vector<GuestPointer>>();
         for (const auto& dom : in.doms.items) {
             CO_TRY(guest, find(call, dom));
-            guests.push_back(guest);
+            named->push_back(guest);
         }
+        guests = std::move(named);
     }
     constexpr Permission read{"domain", "read"};
     guests = co_await visible(call, std::move(guests), read);
     Out out;
-    for (const auto& guest : guests) {
+    for (const auto& guest : *guests) {
         if (!listed(*guest, in.flags & filters)) continue;
         auto record = co_await record_of(call.driver, guest, groups, !(in.flags & no_wait));
         out.ret_stats.items.push_back(std::move(record));

@@ -61,10 +61,15 @@ TEST(Registry, ListsInTheOrderOfTheNamesAlsoAfterARename) {
     const auto b = world.add("b", 2);
     const auto a = world.add("a", 1);
     world.registry.rename(a, "c");
-    EXPECT_EQ(world.registry.all(), (std::vector{b, a}));
+    EXPECT_EQ(*world.registry.all(), (std::vector{b, a}));
     EXPECT_EQ(world.registry.by_name("a"), nullptr);
+    const auto before = world.registry.all();
     world.registry.remove(*b);
     EXPECT_EQ(world.registry.by_uuid(Uuid{{2}}), nullptr);
+    EXPECT_EQ(*world.registry.all(), std::vector{a});
+    EXPECT_EQ(*before, (std::vector{b, a})) << "whoever lists already is not disturbed";
+    world.registry.add(b);
+    EXPECT_EQ(*world.registry.all(), (std::vector{b, a}));
 }
 
 } // namespace
