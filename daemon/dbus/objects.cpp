@@ -58,33 +58,38 @@ Message answer_to(const Message& call) {
 
 const char* or_empty(const char* text) { return text ? text : ""; }
 
+template <Interface made()> const Interface* kept() {
+    static const Interface one = made();
+    return &one;
+}
+
+/// The interfaces of an object of that kind, made when somebody calls such an object: on a host without a bus
+/// nobody does.
+std::vector<const Interface*> interfaces(Place::Kind kind) {
+    switch (kind) {
+    case Place::Kind::none:
+    case Place::Kind::domains:
+    case Place::Kind::snapshots: return {};
+    case Place::Kind::connect: return {kept<connect_interface>()};
+    case Place::Kind::domain: return {kept<domain_interface>()};
+    case Place::Kind::snapshot: return {kept<snapshot_interface>()};
+    case Place::Kind::cloister: return {kept<cloister_interface>()};
+    }
+    return {};
+}
+
 int on_call(sd_bus_message* call, void* objects, sd_bus_error*) {
     return static_cast<Objects*>(objects)->called(Message::shared(call)) ? 1 : 0;
 }
 
 } // namespace
 
-Objects::Objects(const Front& front)
-    : front_(front), connect_(connect_interface()), domain_(domain_interface()),
-      snapshot_(snapshot_interface()), cloister_(cloister_interface()) {
+Objects::Objects(const Front& front) : front_(front) {
     living_ = front.bus->move_in({.made = [this](sd_bus& bus) {
         for (const char* path : {"/org/libvirt/QEMU", "/org/cloister1"})
             if (::sd_bus_add_fallback(&bus, nullptr, path, &on_call, this) < 0)
                 log(LogLevel::error, "cannot serve objects on the message bus");
     }});
-}
-
-std::vector<const Interface*> Objects::interfaces(Place::Kind kind) const {
-    switch (kind) {
-    case Place::Kind::none:
-    case Place::Kind::domains:
-    case Place::Kind::snapshots: return {};
-    case Place::Kind::connect: return {&connect_};
-    case Place::Kind::domain: return {&domain_};
-    case Place::Kind::snapshot: return {&snapshot_};
-    case Place::Kind::cloister: return {&cloister_};
-    }
-    return {};
 }
 
 bool Objects::called(Message call) {

@@ -20,8 +20,6 @@ public:
 
     /// A method call for one of our paths. False: no object of ours has such a path.
     bool called(Message call);
-    /// The interfaces of an object of that kind.
-    std::vector<const Interface*> interfaces(Place::Kind kind) const;
 
 private:
     struct Target {
@@ -37,7 +35,6 @@ private:
     void leave(const std::string& sender);
 
     const Front& front_;
-    Interface connect_, domain_, snapshot_, cloister_;
     std::map<std::string, unsigned> inside_{}; ///< calls in progress of each sender
     unsigned all_inside_ = 0;
     Bus::Token living_{};

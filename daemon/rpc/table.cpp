@@ -16,11 +16,11 @@ void add(std::vector<const Entry*>& to, std::span<const Entry> entries) {
 } // namespace
 
 Table::Table() {
-    for (const auto entries : {connect_entries(), node_entries(), domain_entries(), domain_device_entries(),
-                               domain_guest_entries(), domain_tune_entries()})
+    for (const auto entries : {connect_entries, node_entries, domain_entries, domain_device_entries,
+                               domain_guest_entries, domain_tune_entries})
         add(remote_, entries);
-    add(qemu_, qemu_entries());
-    add(cloister_, cloister_entries());
+    add(qemu_, qemu_entries);
+    add(cloister_, cloister_entries);
 }
 
 Table::Table(std::span<const Entry> remote) { add(remote_, remote); }

@@ -18,15 +18,15 @@ struct Entry {
 };
 
 /// Each family in a source of its own: every operation instantiates a coroutine and two codecs. Sorted by
-/// number.
-std::span<const Entry> connect_entries();
-std::span<const Entry> node_entries();
-std::span<const Entry> domain_entries();
-std::span<const Entry> domain_device_entries();
-std::span<const Entry> domain_guest_entries();
-std::span<const Entry> domain_tune_entries();
-std::span<const Entry> qemu_entries();
-std::span<const Entry> cloister_entries();
+/// number. Data, so that nobody visits the code of all operations to know them.
+extern const std::span<const Entry> connect_entries;
+extern const std::span<const Entry> node_entries;
+extern const std::span<const Entry> domain_entries;
+extern const std::span<const Entry> domain_device_entries;
+extern const std::span<const Entry> domain_guest_entries;
+extern const std::span<const Entry> domain_tune_entries;
+extern const std::span<const Entry> qemu_entries;
+extern const std::span<const Entry> cloister_entries;
 
 /// All families by program and number.
 class Table {

@@ -14,6 +14,6 @@ static_assert(sorted_once(entries));
 
 } // namespace
 
-std::span<const Entry> cloister_entries() { return entries; }
+constinit const std::span<const Entry> cloister_entries = entries;
 
 } // namespace cloister::rpc

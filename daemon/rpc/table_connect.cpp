@@ -30,6 +30,6 @@ static_assert(sorted_once(entries));
 
 } // namespace
 
-std::span<const Entry> connect_entries() { return entries; }
+constinit const std::span<const Entry> connect_entries = entries;
 
 } // namespace cloister::rpc

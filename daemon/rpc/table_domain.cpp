@@ -27,6 +27,6 @@ static_assert(sorted_once(entries));
 
 } // namespace
 
-std::span<const Entry> domain_entries() { return entries; }
+constinit const std::span<const Entry> domain_entries = entries;
 
 } // namespace cloister::rpc

@@ -21,6 +21,6 @@ static_assert(sorted_once(entries));
 
 } // namespace
 
-std::span<const Entry> domain_device_entries() { return entries; }
+constinit const std::span<const Entry> domain_device_entries = entries;
 
 } // namespace cloister::rpc

@@ -33,6 +33,6 @@ static_assert(sorted_once(entries));
 
 } // namespace
 
-std::span<const Entry> domain_guest_entries() { return entries; }
+constinit const std::span<const Entry> domain_guest_entries = entries;
 
 } // namespace cloister::rpc

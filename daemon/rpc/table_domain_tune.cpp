@@ -61,6 +61,6 @@ static_assert(sorted_once(entries));
 
 } // namespace
 
-std::span<const Entry> domain_tune_entries() { return entries; }
+constinit const std::span<const Entry> domain_tune_entries = entries;
 
 } // namespace cloister::rpc

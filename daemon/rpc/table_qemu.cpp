@@ -15,6 +15,6 @@ static_assert(sorted_once(entries));
 
 } // namespace
 
-std::span<const Entry> qemu_entries() { return entries; }
+constinit const std::span<const Entry> qemu_entries = entries;
 
 } // namespace cloister::rpc
