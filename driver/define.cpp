@@ -20,10 +20,11 @@ namespace cloister {
 
 namespace {
 
-Task<Result<>> save(Driver* driver, std::string name, std::shared_ptr<const Domain> definition) {
+Task<Result<>> save(Driver* driver, std::string name, std::shared_ptr<const Domain> definition,
+                    bool bounded) {
     auto text = print_domain(*definition, {.flavour = xml::Flavour::inactive, .secure = true});
-    auto write = [folders = driver->folders(), name, text] {
-        return store::save_definition(folders, name, text);
+    auto write = [folders = driver->folders(), name, text, bounded] {
+        return store::save_definition(folders, name, text, bounded);
     };
     co_return co_await offload(driver->workers(), std::move(write));
 }
@@ -69,21 +70,23 @@ Task<Result<std::shared_ptr<Guest>>> define(Call call, std::string xml) {
     auto& driver = *call.driver;
     CO_TRY(definition, co_await complete_definition(call, std::move(xml)));
     CO_TRY(alone, co_await driver.parts().definitions.turn("virDomainDefineXMLFlags"));
+    const bool bounded = call.rights != nullptr;
     const auto uuid = definition->uuid.value_or(Uuid{});
     CO_TRY(guest, driver.registry().matching(definition->name, uuid));
     const bool known = guest && guest->persistent;
     if (guest) {
         CO_TRY(turn, co_await guest->jobs.turn("virDomainDefineXMLFlags"));
-        CO_CHECK(co_await store_definition(driver, guest, definition));
+        CO_CHECK(co_await store_definition(driver, guest, definition, bounded));
         if (guest->removed) { // it was transient and ended while its definition was being written
             guest->removed = false;
             driver.registry().add(guest);
         }
         guest->persistent = true;
     } else {
-        CO_CHECK(co_await save(&driver, definition->name, definition));
+        CO_CHECK(co_await save(&driver, definition->name, definition, bounded));
         guest = std::make_shared<Guest>(driver.executor(), definition);
         guest->persistent = true;
+        guest->bounded = bounded;
         driver.registry().add(guest);
     }
     emit_life(driver, *guest, {Life::defined, known ? Defined::updated : Defined::added});
@@ -91,8 +94,10 @@ Task<Result<std::shared_ptr<Guest>>> define(Call call, std::string xml) {
 }
 
 Task<Result<>> store_definition(Driver& driver, std::shared_ptr<Guest> guest,
-                                std::shared_ptr<const Domain> definition) {
-    CO_CHECK(co_await save(&driver, guest->name, definition));
+                                std::shared_ptr<const Domain> definition, std::optional<bool> bounded) {
+    const bool is_bounded = bounded.value_or(guest->bounded);
+    CO_CHECK(co_await save(&driver, guest->name, definition, is_bounded));
+    guest->bounded = is_bounded;
     guest->definition = std::move(definition);
     guest->updated = guest->active();
     co_return Result<>{};
@@ -126,7 +131,7 @@ Task<Result<>> rename(Driver& driver, std::shared_ptr<Guest> guest, std::string 
     auto next = *guest->definition;
     next.name = name;
     const auto definition = std::make_shared<const Domain>(std::move(next));
-    CO_CHECK(co_await save(&driver, name, definition));
+    CO_CHECK(co_await save(&driver, name, definition, guest->bounded));
     const auto old = guest->name;
     auto move_files = [folders = driver.folders(), old, name, on = guest->autostart] {
         if (on)

@@ -5,6 +5,7 @@
 #include "driver/op/call.hpp"
 
 #include <memory>
+#include <optional>
 #include <string>
 
 namespace cloister {
@@ -22,9 +23,11 @@ Task<Result<std::shared_ptr<const Domain>>> complete_definition(Call call, std::
 /// name and uuid; system when it cannot be stored (the old definition stays).
 Task<Result<std::shared_ptr<Guest>>> define(Call call, std::string xml);
 
-/// Replaces a persistent domain's definition, on disk first. The caller holds its turn. No event.
+/// Replaces a persistent domain's definition, on disk first. The caller holds its turn. No event. `bounded`:
+/// whether a client other than root gave it; absent: as before, for a change that names nothing of the host.
 Task<Result<>> store_definition(Driver& driver, std::shared_ptr<Guest> guest,
-                                std::shared_ptr<const Domain> definition);
+                                std::shared_ptr<const Domain> definition,
+                                std::optional<bool> bounded = std::nullopt);
 
 /// Forgets the definition; a running guest becomes transient. Event UNDEFINED. The caller holds its turn.
 Task<Result<>> undefine(Driver& driver, std::shared_ptr<Guest> guest);

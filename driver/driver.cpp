@@ -149,6 +149,7 @@ void load_one(Driver& driver, const store::DefinitionText& file) {
         std::make_shared<Guest>(driver.executor(), std::make_shared<const Domain>(std::move(*domain)));
     guest->persistent = true;
     guest->autostart = file.autostart;
+    guest->bounded = file.bounded;
     driver.registry().add(std::move(guest));
 }
 

@@ -87,6 +87,7 @@ struct Guest : std::enable_shared_from_this<Guest> {
     std::shared_ptr<const Domain> live{};
     bool persistent = false;
     bool autostart = false;
+    bool bounded = false;   ///< a client other than root has given the definition: see Bounds
     bool updated = false;   ///< virDomainIsUpdated: the definition was changed while the guest ran
     bool removed = false;   ///< no longer in the registry
     int agent_timeout = -2; ///< seconds, of guest agent calls; -2: as long as it takes

@@ -21,6 +21,7 @@
 #include "driver/parts.hpp"
 #include "driver/pins.hpp"
 #include "driver/plan/live.hpp"
+#include "driver/plan/named.hpp"
 #include "driver/plan/paths_of_interest.hpp"
 #include "driver/plan/planner.hpp"
 #include "driver/probe/host_probe.hpp"
@@ -59,8 +60,11 @@ struct Prepared {
 };
 
 /// `known`: where the volumes are that the domain's disks name.
-HostQuestions questions_about(const Domain& domain, const QemuConf& conf, const HostFacts& known) {
+HostQuestions questions_about(const Domain& domain, const Driver& driver, const HostFacts& known,
+                              bool bounded) {
+    const auto& conf = driver.conf();
     HostQuestions out{.owners = identities_of_interest(domain, conf), .devices = wants_host_devices(domain)};
+    if (bounded) out.within = driver.daemon().allowed_paths;
     for (auto& path : paths_of_interest(domain, conf)) out.paths.push_back({std::move(path), {}});
     // After the paths: of two questions about one file the last is answered, and this one asks for its chain.
     for (auto& image : images_of_interest(domain))
@@ -75,12 +79,19 @@ HostQuestions questions_about(const Domain& domain, const QemuConf& conf, const 
     return out;
 }
 
-Task<Result<Prepared>> prepared(Driver* driver, DomainPointer definition, Reserved reserved) {
+/// What `definition` names, which somebody other than root gave.
+Bounds bounds_of(const Domain& definition, const HostFacts& facts, const Driver& driver) {
+    const auto text = print_domain(definition, {.flavour = xml::Flavour::inactive});
+    const auto root = xml::read(text);
+    return bounds(root ? named(*root) : NamedThings{}, facts, driver.daemon().allowed_paths);
+}
+
+Task<Result<Prepared>> prepared(Driver* driver, DomainPointer definition, Reserved reserved, bool bounded) {
     Prepared out{.reserved = std::move(reserved)};
     const auto emulator = definition->devices.emulator.value_or(std::string{});
     CO_TRY(caps, at_step(StartStep::probe, co_await driver->caps(emulator)));
     CO_TRY(known, at_step(StartStep::facts, co_await known_to_neighbours(*driver, definition)));
-    auto questions = questions_about(*definition, driver->conf(), known);
+    auto questions = questions_about(*definition, *driver, known, bounded);
     CO_TRY(facts, at_step(StartStep::facts, co_await driver->facts(std::move(questions))));
     facts.networks = std::move(known.networks);
     facts.volumes = std::move(known.volumes);
@@ -89,6 +100,7 @@ Task<Result<Prepared>> prepared(Driver* driver, DomainPointer definition, Reserv
                                                     paths, driver->folders())));
     CO_TRY(plan,
            at_step(StartStep::plan, plan_launch(live, *caps, driver->conf(), facts, out.reserved, paths)));
+    if (bounded) plan.bounds = bounds_of(*definition, facts, *driver);
     out.caps = caps;
     out.live = std::make_shared<const Domain>(std::move(live));
     out.plan = std::move(plan);
@@ -387,7 +399,7 @@ Task<Result<>> started(Driver* driver, std::shared_ptr<Guest> guest, LaunchOptio
                      reserved ? Result<>{} : Result<>(std::unexpected(std::move(reserved).error()))));
     running.reserved.machine_scope = co_await wants_scope(driver);
     running.settings = saved(driver->conf());
-    CO_TRY(ready, co_await prepared(driver, guest->definition, running.reserved));
+    CO_TRY(ready, co_await prepared(driver, guest->definition, running.reserved, guest->bounded));
     CO_CHECK(still_wanted(*guest));
     running.plan = std::move(ready.plan);
     running.caps = ready.caps;
@@ -462,11 +474,11 @@ Task<Result<>> launch(Driver& driver, std::shared_ptr<Guest> guest, LaunchOption
     co_return std::unexpected(std::move(error).during("starting '" + guest->name + "'"));
 }
 
-Task<Result<LaunchPlan>> planned(Driver& driver, std::shared_ptr<const Domain> domain) {
+Task<Result<LaunchPlan>> planned(Driver& driver, std::shared_ptr<const Domain> domain, bool bounded) {
     CO_TRY(reserved, reserve_for_show(driver, *domain));
     reserved.every_secret = std::string{};
     reserved.machine_scope = co_await wants_scope(&driver);
-    CO_TRY(ready, co_await prepared(&driver, std::move(domain), std::move(reserved)));
+    CO_TRY(ready, co_await prepared(&driver, std::move(domain), std::move(reserved), bounded));
     co_return std::move(ready.plan);
 }
 

@@ -29,8 +29,9 @@ struct LaunchOptions {
 Task<Result<>> launch(Driver& driver, std::shared_ptr<Guest> guest, LaunchOptions options);
 
 /// What a launch of `domain` would do: the very value that a launch executes, with numbers that are only
-/// shown. Reads the host, changes nothing. Errors: as a launch before its first change.
-Task<Result<LaunchPlan>> planned(Driver& driver, std::shared_ptr<const Domain> domain);
+/// shown. Reads the host, changes nothing. `bounded`: as a guest's. Errors: as a launch before its first
+/// change.
+Task<Result<LaunchPlan>> planned(Driver& driver, std::shared_ptr<const Domain> domain, bool bounded);
 
 /// How a running guest is confined, read back from the kernel now. Errors: operation_invalid when it does not
 /// run.

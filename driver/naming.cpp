@@ -1,11 +1,13 @@
 #include "driver/naming.hpp"
 
 #include "conf/base/tr.hpp"
+#include "conf/domain/domain_xml.hpp"
 #include "driver/driver.hpp"
 #include "driver/neighbours.hpp"
 #include "driver/offload.hpp"
 #include "driver/op/find.hpp"
 #include "driver/plan/named.hpp"
+#include "security/bounds.hpp"
 
 #include <algorithm>
 #include <array>
@@ -103,6 +105,22 @@ Task<Result<>> may_name(Call call, std::string xml) {
         CO_CHECK(co_await call.rights->may(permission, about));
     }
     co_return Result<>();
+}
+
+Task<Result<>> may_bound(Call call, const Domain& definition) {
+    const auto text = print_domain(definition, {.flavour = xml::Flavour::inactive});
+    auto look = [text, conf = call.driver->daemon()]() -> std::optional<std::string> {
+        const auto root = xml::read(text);
+        return root ? first_outside(named(*root).paths, conf.allowed_paths) : std::nullopt;
+    };
+    const auto outside = co_await offload(call.driver->workers(), std::move(look));
+    if (!outside) co_return Result<>();
+    co_return refuse(
+        Code::access_denied,
+        tr("'{0}', which the domain has from root, is not within what clients other than root may "
+           "name (allowed_paths): only root can change this definition's devices",
+           *outside),
+        ErrorDomain::access);
 }
 
 } // namespace cloister

@@ -7,6 +7,8 @@
 
 namespace cloister {
 
+struct Domain; // conf/domain/domain.hpp
+
 /// Whether the caller may name what `xml` (a domain, or a device) names: paths within allowed_paths, after
 /// links have been followed, whether they exist or not, those of volumes included; an emulator of
 /// allowed_emulators, or else the action org.cloister.domain.emulator; root as an owner, or no label at all,
@@ -14,5 +16,10 @@ namespace cloister {
 /// everything. Nothing has been looked at, and no emulator asked, for a caller who is refused. Errors:
 /// access_denied. Text that is no XML is left to whoever reads it.
 Task<Result<>> may_name(Call call, std::string xml);
+
+/// Whether a definition of root's may become one that is bounded, as a change by anybody else makes it: all
+/// the paths that it names have to be within allowed_paths, or it could not be started any more. Errors:
+/// access_denied.
+Task<Result<>> may_bound(Call call, const Domain& definition);
 
 } // namespace cloister

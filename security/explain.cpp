@@ -186,6 +186,9 @@ std::string confinement_part(const LaunchPlan& plan) {
               std::string(yes_no(c.own_seccomp)));
     lines.add("landlock    " + std::string(c.landlock ? "a domain of its own" : "off"));
     lines.add("limits      " + limits_text(c.limits));
+    if (plan.bounds)
+        lines.add("bounds      all that it names is within " + joined(plan.bounds->within),
+                  "a client other than root gave the definition");
     Lines relaxed("relaxed");
     for (const auto& relaxation : c.relaxations) relaxed.add(relaxation);
     Lines taints("taints");
@@ -349,31 +352,35 @@ json::object explained_json(const LaunchPlan& plan) {
             json::object{{"name", variable.name}, {"value", variable.value}, {"why", variable.why}});
     for (const auto& [command, arguments] : plan.monitor_commands)
         commands.emplace_back(command); // arguments hold secrets
-    return {{"name", plan.name},
-            {"uuid", printed(plan.uuid)},
-            {"id", plan.id},
-            {"emulator", plan.emulator},
-            {"items", items_of(plan)},
-            {"env", std::move(env)},
-            {"identity", of(plan.identity)},
-            {"grants", of(plan.grants)},
-            {"descriptors", descriptors_of(plan)},
-            {"directories", of(plan.directories)},
-            {"files", of(plan.files)},
-            {"helpers", helpers_of(plan)},
-            {"confinement", of(plan.confinement)},
-            {"paths", json::object{{"state_dir", plan.paths.state_dir},
-                                   {"channel_dir", plan.paths.channel_dir},
-                                   {"monitor", plan.paths.monitor},
-                                   {"log", plan.paths.log},
-                                   {"master_key", plan.paths.master_key},
-                                   {"tpm_socket", plan.paths.tpm_socket},
-                                   {"tpm_state", plan.paths.tpm_state},
-                                   {"tpm_log", plan.paths.tpm_log}}},
-            {"memory_bytes", plan.memory_bytes},
-            {"taints", strings(plan.taints)},
-            {"warnings", strings(plan.warnings)},
-            {"monitor_commands", std::move(commands)}};
+    json::object out{{"name", plan.name},
+                     {"uuid", printed(plan.uuid)},
+                     {"id", plan.id},
+                     {"emulator", plan.emulator},
+                     {"items", items_of(plan)},
+                     {"env", std::move(env)},
+                     {"identity", of(plan.identity)},
+                     {"grants", of(plan.grants)},
+                     {"descriptors", descriptors_of(plan)},
+                     {"directories", of(plan.directories)},
+                     {"files", of(plan.files)},
+                     {"helpers", helpers_of(plan)},
+                     {"confinement", of(plan.confinement)},
+                     {"paths", json::object{{"state_dir", plan.paths.state_dir},
+                                            {"channel_dir", plan.paths.channel_dir},
+                                            {"monitor", plan.paths.monitor},
+                                            {"log", plan.paths.log},
+                                            {"master_key", plan.paths.master_key},
+                                            {"tpm_socket", plan.paths.tpm_socket},
+                                            {"tpm_state", plan.paths.tpm_state},
+                                            {"tpm_log", plan.paths.tpm_log}}},
+                     {"memory_bytes", plan.memory_bytes},
+                     {"taints", strings(plan.taints)},
+                     {"warnings", strings(plan.warnings)},
+                     {"monitor_commands", std::move(commands)}};
+    if (plan.bounds)
+        out["bounds"] =
+            json::object{{"paths", strings(plan.bounds->paths)}, {"within", strings(plan.bounds->within)}};
+    return out;
 }
 
 } // namespace cloister

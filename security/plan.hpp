@@ -110,6 +110,13 @@ struct HelperProcess {
     bool operator==(const HelperProcess&) const = default;
 };
 
+/// What the host's administrator bounds of a guest whose definition came from a client other than root.
+struct Bounds {
+    std::vector<std::string> paths{};  ///< what it names, and what its images stand on
+    std::vector<std::string> within{}; ///< allowed_paths
+    bool operator==(const Bounds&) const = default;
+};
+
 /// The QEMU items and the host resources of one device: also the delta of a hot-plug.
 struct DevicePlan {
     std::vector<QemuItem> items{};
@@ -120,6 +127,7 @@ struct DevicePlan {
     std::vector<HelperProcess> helpers{};
     std::vector<EnvVar> env{}; ///< of QEMU: DISPLAY of a local window, SASL_CONF_PATH …
     std::vector<std::pair<std::string, boost::json::object>> monitor_commands{}; ///< as in LaunchPlan
+    std::optional<Bounds> bounds{}; ///< absent: root may have anything
     bool operator==(const DevicePlan&) const = default;
 };
 
@@ -178,6 +186,7 @@ struct LaunchPlan {
     std::vector<HelperProcess> helpers{};
     Confinement confinement{};
     LaunchPaths paths{};
+    std::optional<Bounds> bounds{};    ///< absent: root wrote the definition
     std::uint64_t memory_bytes = 0;    ///< of the guest: the monitor's patience grows with it
     std::vector<std::string> taints{}; ///< libvirt's flags: "custom-argv", "high-privileges"
     std::vector<std::string> warnings{};

@@ -90,8 +90,9 @@ constexpr std::array table{
     key<&C::allowed_paths>(
         "allowed_paths", path,
         "What clients other than root may name in a definition or a device: these files and "
-        "what is below these folders, after links have been followed. [ \"/\" ] leaves it to "
-        "them, as libvirt does: then they can read and write every file through a guest."),
+        "what is below these folders, after links have been followed: when it is named, and again "
+        "at every start, with what images stand on. [ \"/\" ] leaves it to them, as libvirt does: "
+        "then they can read and write every file through a guest."),
     key<&C::allowed_emulators>("allowed_emulators", path,
                                "The emulators that clients other than root may name; another one needs the "
                                "polkit action org.cloister.domain.emulator. An empty list: those of the "

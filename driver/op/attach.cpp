@@ -14,6 +14,7 @@
 #include "driver/op/find.hpp"
 #include "driver/parts.hpp"
 #include "driver/plan/hotplug.hpp"
+#include "driver/plan/named.hpp"
 #include "driver/plan/paths_of_interest.hpp"
 #include "driver/probe/host_probe.hpp"
 #include "driver/qmp/client.hpp"
@@ -44,7 +45,7 @@ struct Asked {
     Reserved reserved{};
 };
 
-Task<Result<Asked>> asked(Driver* driver, GuestPointer guest, Device device) {
+Task<Result<Asked>> asked(Driver* driver, GuestPointer guest, Device device, bool bounded) {
     Asked out{.caps = guest->running->caps, .reserved = guest->running->reserved};
     if (!out.caps) {
         CO_TRY(caps, co_await driver->caps(guest->live->devices.emulator.value_or("")));
@@ -56,6 +57,7 @@ Task<Result<Asked>> asked(Driver* driver, GuestPointer guest, Device device) {
     alone.devices.list.push_back(std::move(device));
     HostQuestions questions{.owners = identities_of_interest(*guest->live, driver->conf()),
                             .devices = wants_host_devices(alone)};
+    if (bounded) questions.within = driver->daemon().allowed_paths;
     for (auto& path : paths_of_interest(alone, driver->conf()))
         questions.paths.push_back({std::move(path), {}});
     // The last of two questions about one file is answered: the one about its chain.
@@ -277,14 +279,22 @@ Task<Result<>> remove(Driver* driver, GuestPointer guest, std::shared_ptr<HotPla
 
 // ---- the two sides of a change ----------------------------------------------------------------
 
-Task<Result<>> change_live(Driver* driver, GuestPointer guest, Device device, Verb verb) {
+/// `named`: what a client other than root says of the host in it; absent: it is root's, or names nothing new.
+Task<Result<>> change_live(Driver* driver, GuestPointer guest, Device device, Verb verb,
+                           std::optional<NamedThings> named) {
     CO_TRY(monitor, need_monitor(*guest));
-    CO_TRY(with, co_await asked(driver, guest, device));
+    CO_TRY(with, co_await asked(driver, guest, device, named.has_value()));
     if (!guest->running) co_return refuse(Code::operation_failed, tr("guest unexpectedly quit"));
     CO_TRY(made, planned(verb, *guest, device, *driver, with));
     auto plan = std::make_shared<HotPlan>(std::move(made));
+    if (named) plan->host.bounds = bounds(*named, with.facts, driver->daemon().allowed_paths);
     if (verb == Verb::detach) co_return co_await remove(driver, guest, plan);
     co_return co_await add_or_change(driver, guest, verb, plan);
+}
+
+std::optional<NamedThings> named_in(const std::string& xml) {
+    const auto root = xml::read(xml);
+    return root ? std::optional(named(*root)) : std::nullopt;
 }
 
 Task<Result<std::shared_ptr<const Domain>>> changed_config(Driver* driver, GuestPointer guest, Device device,
@@ -313,13 +323,18 @@ Task<Result<call::Nothing>> changed(Call call, call::DomainHandle handle, std::s
     CO_TRY(guest, find(call, handle));
     CO_TRY(turn, co_await change(guest, function));
     CO_TRY(where, affect(*guest, flags & (affect_live | affect_config)));
+    const bool names = verb != Verb::detach && call.rights;
     std::shared_ptr<const Domain> next;
     if (where.config) {
         CO_TRY(after, co_await changed_config(call.driver, guest, device, verb));
         next = after;
+        if (names && !guest->bounded) CO_CHECK(co_await may_bound(call, *next));
     }
-    if (where.live) CO_CHECK(co_await change_live(call.driver, guest, device, verb));
-    if (next) CO_CHECK(co_await store_definition(*call.driver, guest, next));
+    // Named: g++ 12 destroys twice what is made inside of a co_await.
+    std::optional<NamedThings> what;
+    if (names) what = named_in(xml);
+    if (where.live) CO_CHECK(co_await change_live(call.driver, guest, device, verb, what));
+    if (next) CO_CHECK(co_await store_definition(*call.driver, guest, next, names || guest->bounded));
     co_return call::Nothing{};
 }
 
@@ -364,7 +379,8 @@ Task<Result<call::Nothing>> DomainDetachDeviceAlias::run(Call call, In in) {
     }
     if (where.live) {
         CO_TRY(device, with_alias(*guest->live));
-        CO_CHECK(co_await change_live(call.driver, guest, device, Verb::detach));
+        std::optional<NamedThings> nothing;
+        CO_CHECK(co_await change_live(call.driver, guest, device, Verb::detach, nothing));
     }
     if (next) CO_CHECK(co_await store_definition(*call.driver, guest, next));
     co_return call::Nothing{};

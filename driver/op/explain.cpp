@@ -38,6 +38,7 @@ Task<Result<Explain::Out>> Explain::run(Call call, In in) {
     if (in.xml.has_value() == in.dom.has_value())
         co_return refuse(Code::invalid_arg, tr("explain takes either a definition or a domain"));
     std::shared_ptr<const Domain> domain;
+    bool bounded = call.rights != nullptr;
     if (in.xml) {
         CO_TRY(definition, co_await complete_definition(call, in.xml->value));
         domain = definition;
@@ -48,8 +49,9 @@ Task<Result<Explain::Out>> Explain::run(Call call, In in) {
         if (guest->running && !guest->running->plan.items.empty())
             co_return Out{{explained(guest->running->plan, format)}};
         domain = guest->definition;
+        bounded = guest->bounded;
     }
-    CO_TRY(plan, co_await planned(*call.driver, domain));
+    CO_TRY(plan, co_await planned(*call.driver, domain, bounded));
     co_return Out{{explained(plan, format)}};
 }
 
@@ -74,7 +76,7 @@ Task<Result<ImportCheck::Out>> ImportCheck::run(Call call, In in) {
         out.unplannable.items.push_back({full_text(definition.error())});
         co_return out;
     }
-    auto plan = co_await planned(*call.driver, *definition);
+    auto plan = co_await planned(*call.driver, *definition, call.rights != nullptr);
     if (!plan) out.unplannable.items.push_back({full_text(plan.error())});
     co_return out;
 }

@@ -116,9 +116,14 @@ Task<Result<DomainCreateXml::Out>> DomainCreateXml::run(Call call, In in) {
                          ErrorDomain::domain);
     // A stored domain runs what this text says, this once: its definition stays.
     const auto stored = guest->definition;
+    const bool stored_bounded = guest->bounded;
     guest->definition = definition;
+    guest->bounded = call.rights != nullptr;
     auto started = co_await launch(driver, guest, options(call, in.flags));
-    if (guest->persistent) guest->definition = stored;
+    if (guest->persistent) {
+        guest->definition = stored;
+        guest->bounded = stored_bounded;
+    }
     if (!started) {
         drop_if_new(driver, guest);
         co_return std::unexpected(std::move(started).error());

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <array>
+#include <set>
 
 namespace cloister {
 namespace {
@@ -83,11 +84,19 @@ bool names_root(std::string_view label) {
     return is_root(label.substr(0, colon)) || is_root(group);
 }
 
-bool within(std::string_view path, const std::vector<std::string>& allowed) {
-    return std::ranges::any_of(allowed, [&](const std::string& top) {
-        if (!path.starts_with(top)) return false;
-        return path.size() == top.size() || top.ends_with('/') || path[top.size()] == '/';
-    });
+Bounds bounds(const NamedThings& what, const HostFacts& facts, const std::vector<std::string>& allowed) {
+    std::set<std::string> paths(what.paths.begin(), what.paths.end());
+    for (const auto& [pool, name] : what.volumes)
+        for (const auto* mode : {"", "/direct"})
+            if (const auto known = facts.volumes.find(pool + "/" + name + mode); known != facts.volumes.end())
+                paths.insert(known->second.path);
+    std::set<std::string> below;
+    for (const auto& path : paths)
+        if (const auto known = facts.paths.find(path); known != facts.paths.end())
+            for (const auto& layer : known->second.backing) below.insert(layer.path);
+    paths.merge(below);
+    std::erase_if(paths, [](const std::string& path) { return !path.starts_with('/'); });
+    return {.paths = {paths.begin(), paths.end()}, .within = allowed};
 }
 
 } // namespace cloister

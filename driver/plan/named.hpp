@@ -2,6 +2,8 @@
 #pragma once
 
 #include "conf/text/xml_node.hpp"
+#include "driver/facts/host_facts.hpp"
+#include "security/plan.hpp"
 
 #include <optional>
 #include <string>
@@ -30,7 +32,8 @@ NamedThings named(const xml::Node& root);
 /// Whether an owner ("+0:kvm") has root's name or number in it.
 bool names_root(std::string_view label);
 
-/// Whether `path` is one of `allowed` or below one; both are absolute and without links.
-bool within(std::string_view path, const std::vector<std::string>& allowed);
+/// What has to be within `allowed` when that is started: the paths, the volumes' as their pools tell them,
+/// and what the images stand on. `facts`: about all of it.
+Bounds bounds(const NamedThings& what, const HostFacts& facts, const std::vector<std::string>& allowed);
 
 } // namespace cloister

@@ -162,7 +162,8 @@ Result<HostFacts> host_facts(const QemuConf& conf, const HostQuestions& question
             TRY(check_image(reader, question.path, question.format));
             continue;
         }
-        fact.backing = TRY(backing_chain(reader, conf.backing_chain_paths, question.path, question.format));
+        fact.backing = TRY(backing_chain(reader, {conf.backing_chain_paths, questions.within}, question.path,
+                                         question.format));
         fact.chain_probed = true;
     }
     return out;

@@ -25,12 +25,16 @@ struct HostQuestions {
     std::vector<PathQuestion> paths{};
     std::vector<std::string> owners{}; ///< "USER:GROUP" of <seclabel model='dac'> and label overrides
     bool devices = false; ///< the guest is given devices of the host: USB, PCI, SCSI are looked through
+    /// Somebody other than root named the images: they and what they stand on may lead nowhere else
+    /// (allowed_paths), and of what is elsewhere not even is told whether it is there. Absent: root did.
+    std::optional<std::vector<std::string>> within{};
 };
 
 /// Errors: system "Cannot access storage file …" for an image that is not there; config_unsupported for a
 /// chain with a protocol; operation_invalid for a loop, a chain of more than 200, or a format that an image
-/// does not record; operation_denied for what backing_chain_paths does not allow; invalid_arg for an owner
-/// that nobody knows. `image_reader`: the path of cloister-image.
+/// does not record; operation_denied for what backing_chain_paths does not allow, access_denied for what is
+/// not within `within`; invalid_arg for an owner that nobody knows. `image_reader`: the path of
+/// cloister-image.
 Result<HostFacts> host_facts(const QemuConf& conf, const HostQuestions& questions,
                              const std::string& image_reader);
 

@@ -2,11 +2,13 @@
 
 #include "conf/base/tr.hpp"
 #include "driver/facts/backing_path.hpp"
+#include "security/bounds.hpp"
 
 #include <cerrno>
 #include <climits>
 #include <cstdlib>
 #include <fcntl.h>
+#include <filesystem>
 #include <linux/openat2.h>
 #include <memory>
 #include <set>
@@ -93,19 +95,24 @@ std::vector<std::string> resolved(const std::vector<std::string>& folders) {
 /// One walk down a chain.
 class Walk {
 public:
-    Walk(ImageReader& reader, const std::vector<std::string>& allowed)
-        : reader_(reader), restricted_(!allowed.empty()), folders_(resolved(allowed)) {}
+    Walk(ImageReader& reader, const ImageFolders& allowed)
+        : reader_(reader), restricted_(!allowed.chain.empty()), folders_(resolved(allowed.chain)) {
+        if (allowed.all) bounds_ = resolved(*allowed.all);
+    }
 
     Result<std::vector<ImageLayer>> down(const std::string& top, const std::string& top_format) {
         std::string path = top, format = top_format;
         for (std::string above;;) {
+            std::error_code nowhere;
+            TRY(bounded(std::filesystem::weakly_canonical(path, nowhere).string(), path));
             const auto image = TRY(found(path));
+            TRY(bounded(image.real, path)); // a link may have been another one a moment ago
             if (!seen_.insert(image.id).second)
                 return fail(Code::operation_invalid, tr("backing store for '{0}' is self-referential", top));
             if (!above.empty()) {
                 TRY(allowed(image, path, above));
                 if (format.empty()) format = TRY(unrecorded(image, path, above));
-                if (restricted_) path = image.real;
+                if (restricted_ || bounds_) path = image.real;
                 out_.push_back({.path = path, .format = format});
             }
             if (!names_other_files(format)) return std::move(out_);
@@ -121,6 +128,13 @@ public:
     }
 
 private:
+    /// `real` is where `path` leads: told of it is only that it is outside.
+    Result<> bounded(const std::string& real, const std::string& path) {
+        if (!bounds_ || within(real, *bounds_)) return {};
+        return fail(Code::access_denied,
+                    tr("'{0}' is not within what clients other than root may name (allowed_paths)", path));
+    }
+
     Result<> allowed(const Found& image, const std::string& path, const std::string& above) {
         if (!restricted_ || is_below(image.real, folders_)) return {};
         return fail(Code::operation_denied,
@@ -155,13 +169,14 @@ private:
     ImageReader& reader_;
     bool restricted_;
     std::vector<std::string> folders_;
+    std::optional<std::vector<std::string>> bounds_{};
     std::set<FileNumber> seen_{};
     std::vector<ImageLayer> out_{};
 };
 
 } // namespace
 
-Result<std::vector<ImageLayer>> backing_chain(ImageReader& reader, const std::vector<std::string>& allowed,
+Result<std::vector<ImageLayer>> backing_chain(ImageReader& reader, const ImageFolders& allowed,
                                               const std::string& path, const std::string& format) {
     return Walk(reader, allowed).down(path, format);
 }

@@ -5,15 +5,23 @@
 #include "driver/facts/host_facts.hpp"
 #include "security/kernel/image_reader.hpp"
 
+#include <optional>
 #include <string>
 #include <vector>
 
 namespace cloister {
 
-/// The layers below `path`, read from the images' headers, nearest first. `allowed`: the folders that they
-/// may be in, by their real paths; empty: anywhere. Where that is restricted, the layers are told by their
-/// real paths. Errors: as host_facts; config_unsupported for an external data file.
-Result<std::vector<ImageLayer>> backing_chain(ImageReader& reader, const std::vector<std::string>& allowed,
+/// Where images may be, by their real paths.
+struct ImageFolders {
+    std::vector<std::string>
+        chain{}; ///< qemu.conf's backing_chain_paths, for all but the top; empty: anywhere
+    std::optional<std::vector<std::string>> all{}; ///< see HostQuestions::within
+};
+
+/// The layers below `path`, read from the images' headers, nearest first. Where the folders are restricted,
+/// the layers are told by their real paths. Errors: as host_facts; config_unsupported for an external data
+/// file.
+Result<std::vector<ImageLayer>> backing_chain(ImageReader& reader, const ImageFolders& allowed,
                                               const std::string& path, const std::string& format);
 
 /// Whether an image whose chain is known may be opened: it names no other files. Errors: as backing_chain.

@@ -19,6 +19,15 @@ bool fits_comment(std::string_view name) {
     return name.find("--") == std::string_view::npos && !name.ends_with('-');
 }
 
+constexpr std::string_view bounded_says =
+    "A client other than root has given it: at every start all that it names must be within\nallowed_paths. "
+    "Whoever defines it again as root takes that bound away.\n";
+
+bool says_bounded(std::string_view text) {
+    return text.starts_with("<!--") &&
+           text.substr(0, text.find("-->")).find(bounded_says) != std::string_view::npos;
+}
+
 } // namespace
 
 std::string definition_path(const Folders& folders, std::string_view name) {
@@ -38,11 +47,11 @@ Result<> check_name(std::string_view name) {
     return {};
 }
 
-std::string definition_text(std::string_view name, std::string_view xml) {
+std::string definition_text(std::string_view name, std::string_view xml, bool bounded) {
     return fmt::format(
         "<!--\ncloisterd writes this file and overwrites it without asking. Change the domain with\n"
-        "  virsh edit {}\nor with any other libvirt client.\n-->\n\n{}",
-        fits_comment(name) ? name : "DOMAIN", xml);
+        "  virsh edit {}\nor with any other libvirt client.\n{}-->\n\n{}",
+        fits_comment(name) ? name : "DOMAIN", bounded ? bounded_says : std::string_view(), xml);
 }
 
 Definitions load_definitions(const Folders& folders) {
@@ -55,18 +64,21 @@ Definitions load_definitions(const Folders& folders) {
             out.unreadable.push_back({path, std::move(text).error()});
             continue;
         }
+        const bool bounded = says_bounded(*text);
         out.found.push_back({.file_name = name.substr(0, name.size() - suffix.size()),
                              .path = path,
                              .text = std::move(*text),
-                             .autostart = exists(folders.autostart + "/" + name)});
+                             .autostart = exists(folders.autostart + "/" + name),
+                             .bounded = bounded});
     }
     return out;
 }
 
-Result<> save_definition(const Folders& folders, const std::string& name, const std::string& xml) {
+Result<> save_definition(const Folders& folders, const std::string& name, const std::string& xml,
+                         bool bounded) {
     TRY(check_name(name));
     TRY(make_folder(folders.definitions));
-    return write_file(definition_path(folders, name), definition_text(name, xml));
+    return write_file(definition_path(folders, name), definition_text(name, xml, bounded));
 }
 
 Result<> remove_definition(const Folders& folders, const std::string& name) {

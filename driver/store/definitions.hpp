@@ -16,6 +16,7 @@ struct DefinitionText {
     std::string path{};
     std::string text{};
     bool autostart = false;
+    bool bounded = false; ///< the heading says so, see definition_text()
     bool operator==(const DefinitionText&) const = default;
 };
 
@@ -34,12 +35,14 @@ std::string definition_path(const Folders& folders, std::string_view name);
 std::string autostart_path(const Folders& folders, std::string_view name);
 /// Errors: operation_invalid for names that are no file name of ours ("..", too long).
 Result<> check_name(std::string_view name);
-/// `xml` below the comment that warns against editing by hand.
-std::string definition_text(std::string_view name, std::string_view xml);
+/// `xml` below the comment that warns against editing by hand. `bounded`: a client other than root has given
+/// it, which the comment says, too, because a daemon that comes later must know it.
+std::string definition_text(std::string_view name, std::string_view xml, bool bounded = false);
 
 /// Everything below folders.definitions, in the order of the file names. Other files are left alone.
 Definitions load_definitions(const Folders& folders);
-Result<> save_definition(const Folders& folders, const std::string& name, const std::string& xml);
+Result<> save_definition(const Folders& folders, const std::string& name, const std::string& xml,
+                         bool bounded);
 /// The file and the autostart link; fine when they are not there.
 Result<> remove_definition(const Folders& folders, const std::string& name);
 /// An absolute link to the definition, or none.

@@ -3,6 +3,7 @@
 #include "conf/base/names.hpp"
 #include "conf/base/overload.hpp"
 #include "conf/base/tr.hpp"
+#include "security/bounds.hpp"
 #include "security/dac.hpp"
 #include "security/kernel/bpf.hpp"
 #include "security/kernel/facts.hpp"
@@ -123,6 +124,7 @@ struct Launch::State {
         return fail(Code::operation_failed, tr("no vsock address is free"));
     }
     Result<> lower_plan(const HostLook& seen) {
+        if (plan.bounds) TRY(check_bounds(*plan.bounds, seen));
         lowered = TRY(lower(plan, seen));
         for (const auto& op : lowered.files)
             if (const auto* file = std::get_if<MakeFile>(&op); file != nullptr && file->keep)
@@ -465,6 +467,7 @@ Result<HotPlugged> hotplug(const LaunchPlan& running, const DevicePlan& added, c
     if (running.identity.make_apparmor_profile) // its profile is written anew, whole
         all.grants.insert(all.grants.end(), running.grants.begin(), running.grants.end());
     const auto seen = TRY(look(all, cgroups, &owners));
+    if (added.bounds) TRY(check_bounds(*added.bounds, seen));
     // The group's own list, as it is in force: what it has is not added, so that an unplug does not take it
     // away.
     auto whole = running;

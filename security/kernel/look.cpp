@@ -1,4 +1,5 @@
 #include "conf/base/tr.hpp"
+#include "security/bounds.hpp"
 #include "security/cgroup_layout.hpp"
 #include "security/kernel/bpf.hpp"
 #include "security/kernel/launch.hpp"
@@ -197,13 +198,21 @@ HostLook look_at(const std::vector<std::string>& paths, const Asked& asked, cons
     return out;
 }
 
+std::vector<std::string> with_bounds(std::vector<std::string> paths, const std::optional<Bounds>& bounds) {
+    if (bounds)
+        for (auto& path : paths_of(*bounds)) paths.push_back(std::move(path));
+    return paths;
+}
+
 } // namespace
 
 Result<HostLook> look(const LaunchPlan& plan, const CgroupLayout& cgroups, const OwnerBook* owners) {
-    return look_at(paths_of(plan, cgroups), {plan.grants, plan.descriptors, plan.files}, cgroups, owners);
+    return look_at(with_bounds(paths_of(plan, cgroups), plan.bounds),
+                   {plan.grants, plan.descriptors, plan.files}, cgroups, owners);
 }
 Result<HostLook> look(const DevicePlan& added, const CgroupLayout& cgroups, const OwnerBook* owners) {
-    return look_at(paths_of(added), {added.grants, added.descriptors, added.files}, cgroups, owners);
+    return look_at(with_bounds(paths_of(added), added.bounds), {added.grants, added.descriptors, added.files},
+                   cgroups, owners);
 }
 
 Result<CgroupLayout> cgroup_layout() {

@@ -252,9 +252,56 @@ def no_confused_deputy(tap, rig, polkit):
                 " return polkit.Result.YES;")
     said = define("<q:commandline><q:arg value='-S'/></q:commandline>", "xmlns:q='http://libvirt.org/schemas/domain/qemu/1.0'")
     tap.check("Domain 'named' defined" in said, "and with a rule it works", said)
+    bounded_at_every_start(tap, rig, inside, lambda devices: define(f"<devices>{devices}</devices>"))
     file.write_text(DOMAIN.format("named", "11111111-2222-3333-4444-000000000003", disk.format("/etc/shadow")))
     tap.check("Domain 'named' defined" in virsh(rig.ours, "define", str(file)), "root names what it likes")
     virsh(rig.ours, "undefine", "named")
+
+
+def bounded_at_every_start(tap, rig, inside, define_devices):
+    """What was within allowed_paths when it was named leads elsewhere later."""
+    def define(path, form="raw"):
+        define_devices(f"<disk type='file'><driver name='qemu' type='{form}'/><source file='{path}'/><target dev='vda'/></disk>")
+
+    image, kept = inside / "swapped.img", inside / "kept.img"
+    stands_on, secret = inside / "stands-on.qcow2", rig.root / "secret.img"
+    for path in (image, secret):
+        path.write_bytes(b"\0" * 65536)
+    owner = secret.stat().st_uid, secret.stat().st_mode
+    define(image)
+    tap.check("started" in virsh(rig.ours, "start", "named"), "what nobody defined starts", "")
+    tap.check("destroyed" in nobodys_virsh(rig.ours, "destroy", "named"), "and ends", "")
+    image.rename(kept)
+    image.symlink_to(secret)
+    outside = "is not within what clients other than root may name (allowed_paths)"
+    wanted = f"'{image}' {outside}"
+    for starter, whose in ((nobodys_virsh, "nobody"), (virsh, "root")):
+        said = starter(rig.ours, "start", "named")
+        tap.check(wanted in said, f"a link that was put there since is not followed, started by {whose}", said)
+    rig.restart_ours(rig.daemon_conf)
+    said = nobodys_virsh(rig.ours, "start", "named")
+    tap.check(wanted in said, "nor by a daemon that was started since", said)
+    tap.check((secret.stat().st_uid, secret.stat().st_mode) == owner, "and its file is as it was", secret.stat())
+    image.unlink()
+    subprocess.run(["qemu-img", "create", "-q", "-f", "qcow2", "-F", "raw", "-b", str(secret), str(stands_on)], check=True)
+    define(stands_on, "qcow2")
+    said = nobodys_virsh(rig.ours, "start", "named")
+    tap.check(f"'{secret}' {outside}" in said, "an image that stands on a file outside does not start", said)
+    subprocess.run(["qemu-img", "rebase", "-u", "-f", "qcow2", "-F", "raw", "-b", "/root/no-such-file", str(stands_on)], check=True)
+    said = nobodys_virsh(rig.ours, "start", "named")
+    tap.check(f"'/root/no-such-file' {outside}" in said, "whether it is there is not told", said)
+    log, device = inside / "serial.log", rig.root / "dev.xml"
+    define_devices(f"<serial type='file'><source path='{log}'/></serial>")
+    log.symlink_to(secret)
+    said = nobodys_virsh(rig.ours, "start", "named")
+    tap.check(f"'{log}' leads to '{secret}', which {outside}" in said, "nor does one whose output would go there", said)
+    log.unlink()
+    define_devices("")
+    nobodys_virsh(rig.ours, "start", "named")
+    device.write_text(f"<disk type='file'><driver name='qemu' type='qcow2'/><source file='{stands_on}'/><target dev='vdb' bus='virtio'/></disk>")
+    said = nobodys_virsh(rig.ours, "attach-device", "named", str(device), "--live")
+    tap.check(outside in said, "nor is such an image attached", said)
+    nobodys_virsh(rig.ours, "destroy", "named")
 
 
 def one_domain_one_action(tap, rig, polkit, rw):

@@ -249,7 +249,7 @@ struct HostileImages : testing::Test {
     std::string outcome(ImageReader& reader, const std::string& format, bool restricted) const {
         const auto allowed = restricted ? std::vector{folder + "/link-to-allowed", folder + "/gone"}
                                         : std::vector<std::string>{};
-        const auto chain = backing_chain(reader, allowed, folder + "/top", format);
+        const auto chain = backing_chain(reader, {.chain = allowed}, folder + "/top", format);
         if (!chain) return chain.error().message;
         std::string out;
         for (const auto& layer : *chain) out += (out.empty() ? "" : " ") + layer.path + ":" + layer.format;

@@ -203,7 +203,8 @@ TEST_F(Reading, HoldsALyingChildToWhatIsAllowed) {
     const auto lie = script(
         R"(printf '{"header":{"size":1,"encrypted":false,"format":"qcow2","features":[],"backing":"/etc/passwd","backing_format":"raw"}}' >&0; sleep 5)");
     ImageReader reader(lie);
-    EXPECT_EQ(backing_chain(reader, {folder}, folder + "/top", "qcow2").error().code, Code::operation_denied);
+    EXPECT_EQ(backing_chain(reader, {.chain = {folder}}, folder + "/top", "qcow2").error().code,
+              Code::operation_denied);
 }
 
 TEST_F(Reading, DoesNotWaitForAChildThatHangs) {

@@ -56,14 +56,16 @@ TEST(Named, KnowsRootByNameAndNumber) {
         EXPECT_FALSE(names_root(label)) << label;
 }
 
-TEST(Named, ComparesWholeNamesOfFolders) {
-    const std::vector<std::string> allowed{"/srv/vm", "/dev/kvm"};
-    EXPECT_TRUE(within("/srv/vm", allowed));
-    EXPECT_TRUE(within("/srv/vm/a", allowed));
-    EXPECT_FALSE(within("/srv/vms/a", allowed));
-    EXPECT_FALSE(within("/srv", allowed));
-    EXPECT_TRUE(within("/anything", {"/"}));
-    EXPECT_FALSE(within("/anything", {}));
+TEST(Named, BoundsAreOfVolumesAndOfWhatImagesStandOn) {
+    HostFacts facts;
+    facts.volumes["pool/vol"] = {.path = "/srv/pool/vol"};
+    facts.volumes["pool/behind"] = {.kind = PathKind::absent, .iscsi_name = "iqn/1"};
+    facts.paths["/srv/top"] = {.backing = {{"/srv/base", "raw"}}};
+    facts.paths["/srv/pool/vol"] = {.backing = {{"/srv/pool/base", "qcow2"}}};
+    const NamedThings what{.paths = {"/srv/top"}, .volumes = {{"pool", "vol"}, {"pool", "behind"}}};
+    EXPECT_EQ(
+        bounds(what, facts, {"/srv"}),
+        (Bounds{.paths = {"/srv/base", "/srv/pool/base", "/srv/pool/vol", "/srv/top"}, .within = {"/srv"}}));
 }
 
 } // namespace

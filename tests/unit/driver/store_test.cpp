@@ -28,16 +28,27 @@ struct Scratch {
     Folders folders() const { return {.definitions = path + "/qemu", .autostart = path + "/qemu/autostart"}; }
 };
 
+TEST(Store, WhoGaveADefinitionIsFoundAgainAndCannotBeSaidInTheText) {
+    const Scratch scratch;
+    const auto folders = scratch.folders();
+    ASSERT_TRUE(store::save_definition(folders, "theirs", "<domain/>\n", true));
+    const auto bounded = store::load_definitions(folders).found.at(0);
+    EXPECT_TRUE(bounded.bounded);
+    ASSERT_TRUE(store::save_definition(folders, "theirs", bounded.text, false));
+    EXPECT_FALSE(store::load_definitions(folders).found.at(0).bounded) << "only the heading counts";
+}
+
 TEST(Store, WhatIsSavedIsFoundAgain) {
     const Scratch scratch;
     const auto folders = scratch.folders();
-    ASSERT_TRUE(store::save_definition(folders, "vm1", "<domain/>\n"));
+    ASSERT_TRUE(store::save_definition(folders, "vm1", "<domain/>\n", false));
     ASSERT_TRUE(store::save_autostart(folders, "vm1", true));
     const auto loaded = store::load_definitions(folders);
     ASSERT_EQ(loaded.found.size(), 1u);
     EXPECT_EQ(loaded.found[0].file_name, "vm1");
     EXPECT_TRUE(loaded.found[0].autostart);
     EXPECT_EQ(loaded.found[0].text, store::definition_text("vm1", "<domain/>\n"));
+    EXPECT_FALSE(loaded.found[0].bounded);
     EXPECT_EQ(std::filesystem::read_symlink(folders.autostart + "/vm1.xml").string(),
               folders.definitions + "/vm1.xml");
     struct stat is{};
@@ -59,7 +70,7 @@ TEST(Store, RefusesNamesThatAreNoFileNames) {
 TEST(Store, OneUnreadableFileDoesNotHideTheOthers) {
     const Scratch scratch;
     const auto folders = scratch.folders();
-    ASSERT_TRUE(store::save_definition(folders, "good", "<domain/>"));
+    ASSERT_TRUE(store::save_definition(folders, "good", "<domain/>", false));
     std::filesystem::create_directory(folders.definitions + "/bad.xml");
     const auto loaded = store::load_definitions(folders);
     EXPECT_EQ(loaded.found.size(), 1u);
@@ -180,8 +191,8 @@ TEST(Store, AFullDiskLeavesTheOldDefinitionAndSaysSo) {
             ::mount(nullptr, "/", nullptr, MS_REC | MS_PRIVATE, nullptr) != 0 ||
             ::mount("tmpfs", scratch.path.c_str(), "tmpfs", 0, "size=64k") != 0)
             ::_exit(1);
-        if (!store::save_definition(folders, "vm", "<domain/>")) ::_exit(2);
-        const auto refused = store::save_definition(folders, "vm", std::string(1 << 20, 'x'));
+        if (!store::save_definition(folders, "vm", "<domain/>", false)) ::_exit(2);
+        const auto refused = store::save_definition(folders, "vm", std::string(1 << 20, 'x'), false);
         if (refused || refused.error().sys_errno != ENOSPC) ::_exit(3);
         const auto kept = store::load_definitions(folders);
         if (kept.found.size() != 1 || kept.found[0].text != store::definition_text("vm", "<domain/>"))
