@@ -4,7 +4,7 @@
 import pathlib
 import subprocess
 
-from in_host import IMAGES, Case, define, disk, domain, linux, sh, start, virsh, wait_for
+from in_host import IMAGES, Case, define, disk, domain, linux, sh, start, state, wait_for
 
 case = Case()
 sh("modprobe virtio_net && udevadm settle && ip link set dev $(ls /sys/class/net | grep -v lo | head -n 1) up")
@@ -19,10 +19,10 @@ server = subprocess.Popen(["/usr/lib/cockpit/cockpit-ws", "--no-tls", "--address
                            "--local-session", "cockpit-bridge"])
 case.attempt("cockpit listens", lambda: wait_for(lambda: sh("ss -Htnl '( sport = :9090 )'", check=False), 60, "cockpit's port"))
 print("COCKPIT LISTENS", flush=True)
-case.attempt("cockpit starts the second guest", lambda: wait_for(lambda: virsh("domstate", "second") == "running", 180, "second running"))
-case.equal("second was started by cockpit", virsh("domstate", "second"), "running")
-case.attempt("cockpit shuts the first one down", lambda: wait_for(lambda: virsh("domstate", "shown") == "shut off", 180, "shown shut off"))
-case.equal("shown was shut down by cockpit", virsh("domstate", "shown"), "shut off")
+case.attempt("cockpit starts the second guest", lambda: wait_for(lambda: state("second") == "running", 180, "second running"))
+case.equal("second was started by cockpit", state("second"), "running")
+case.attempt("cockpit shuts the first one down", lambda: wait_for(lambda: state("shown") == "shut off", 180, "shown shut off"))
+case.equal("shown was shut down by cockpit", state("shown"), "shut off")
 wait_for(lambda: server.poll() is not None or pathlib.Path("/tmp/never").exists() or not sh("ss -Htn state established '( sport = :9090 )'", check=False), 60,
          "the browser's leaving")
 server.kill()

@@ -1,4 +1,6 @@
-"""What the cases share: TAP, stock virsh, guests, what SELinux denied. Runs inside the test host, as root, unconfined.
+"""What the cases share: TAP, the stock clients, guests, what SELinux denied. Runs inside the test host, as root, unconfined.
+On an emulated processor a virsh takes the better part of a second to load: what only prepares or looks goes through one
+connection of the stock library, and virsh is run where what it prints is the point.
 
     case = Case()
     case.check("what must hold", condition, "what was found instead")
@@ -14,10 +16,15 @@ import subprocess
 import sys
 import time
 
+import libvirt
+import libvirt_qemu
+
 SOCKET = "/run/cloister/cloister-sock"
 URI = f"qemu+unix:///system?socket={SOCKET}"
 IMAGES = pathlib.Path("/var/lib/cloister/images")
 PAYLOAD = pathlib.Path("/payload")
+libvirt.registerErrorHandler(lambda *_: None, None)
+_connection = None
 
 
 def sh(command, *, check=True, timeout=120):
@@ -37,6 +44,26 @@ def virsh(*arguments, check=True, user=None, uri=URI, timeout=120):
     if check and done.returncode:
         raise RuntimeError(f"virsh {' '.join(map(str, arguments))}: {done.stderr.strip()}")
     return done.stdout.strip() if check else (done.stdout + done.stderr).strip()
+
+
+def connection():
+    """The stock library's, kept; a new one when the daemon is another."""
+    global _connection
+    if _connection is None or not _connection.isAlive():
+        _connection = libvirt.open(URI)
+    return _connection
+
+
+def asked(question):
+    """What `question(connection)` gives, asked once more when the daemon went away meanwhile."""
+    global _connection
+    try:
+        return question(connection())
+    except libvirt.libvirtError as error:
+        if error.get_error_domain() != libvirt.VIR_FROM_RPC:
+            raise
+        _connection = None
+        return question(connection())
 
 
 def wait_for(ready, seconds, what):
@@ -109,26 +136,56 @@ def linux():
 
 
 def define(xml):
-    path = pathlib.Path("/tmp") / (re.search("<name>(.*?)</name>", xml)[1] + ".xml")
-    path.write_text(xml)
-    virsh("define", path)
+    asked(lambda c: c.defineXML(xml))
 
 
-def start(xml, *options):
+def start(xml, *, flags=0):
     """Defines and starts; an error's text, empty when it runs."""
     define(xml)
-    said = virsh("start", re.search("<name>(.*?)</name>", xml)[1], *options, check=False)
-    return "" if "started" in said or not said else said
+    try:
+        asked(lambda c: c.lookupByName(re.search("<name>(.*?)</name>", xml)[1])).createWithFlags(flags)
+    except libvirt.libvirtError as error:
+        return str(error)
+    return ""
+
+
+def state(name):
+    """As virsh domstate says it."""
+    return {libvirt.VIR_DOMAIN_RUNNING: "running", libvirt.VIR_DOMAIN_PAUSED: "paused", libvirt.VIR_DOMAIN_SHUTOFF: "shut off"}[
+        asked(lambda c: c.lookupByName(name).state()[0])]
+
+
+def running():
+    """The names of the guests that run, sorted."""
+    return sorted(d.name() for d in asked(lambda c: c.listAllDomains(libvirt.VIR_CONNECT_LIST_DOMAINS_ACTIVE)))
+
+
+def live_xml(name):
+    return asked(lambda c: c.lookupByName(name).XMLDesc())
+
+
+def attach_disk(name, path, target, *, flags=libvirt.VIR_DOMAIN_AFFECT_LIVE):
+    """A raw image, to a running guest."""
+    xml = f"<disk type='file' device='disk'><driver name='qemu' type='raw'/><source file='{path}'/><target dev='{target}' bus='virtio'/></disk>"
+    asked(lambda c: c.lookupByName(name).attachDeviceFlags(xml, flags))
 
 
 def destroy(*names):
+    """Ends and undefines them, whatever of that there is to do."""
     for name in names:
-        virsh("destroy", name, check=False)
-        virsh("undefine", name, "--nvram", check=False)
+        for end in (lambda d: d.destroy(), lambda d: d.undefineFlags(libvirt.VIR_DOMAIN_UNDEFINE_NVRAM)):
+            try:
+                end(asked(lambda c: c.lookupByName(name)))
+            except libvirt.libvirtError:
+                pass
 
 
 def qmp(name, command, **arguments):
-    return json.loads(virsh("qemu-monitor-command", name, json.dumps({"execute": command, "arguments": arguments})))
+    return json.loads(asked(lambda c: libvirt_qemu.qemuMonitorCommand(c.lookupByName(name), json.dumps({"execute": command, "arguments": arguments}), 0)))
+
+
+def hmp(name, line):
+    return asked(lambda c: libvirt_qemu.qemuMonitorCommand(c.lookupByName(name), line, libvirt_qemu.VIR_DOMAIN_QEMU_MONITOR_COMMAND_HMP))
 
 
 class Case:

@@ -5,7 +5,7 @@ import os
 import pathlib
 import time
 
-from in_host import PAYLOAD, Case, answers, context, destroy, disk, domain, main_pid, pid_of, sh, start, virsh, wait_for
+from in_host import PAYLOAD, Case, answers, context, destroy, disk, domain, main_pid, pid_of, running, sh, start, wait_for
 
 case = Case()
 watched = ["/etc", "/usr", "/var/lib", "/var/log", "/var/cache", "/run/systemd/system", "/lib/systemd"]
@@ -34,7 +34,6 @@ sh(f"dpkg -i {debs[0]}", timeout=300)
 case.check("install", True, f"{time.monotonic() - began:.1f} s")
 case.equal("enabled", sh("systemctl is-enabled cloisterd.service cloisterd.socket cloisterd-ro.socket cloister-guests.service").split(), ["enabled"] * 4)
 wait_for(answers, 30, "the daemon")
-virsh("domcapabilities", "--virttype", "qemu")
 case.check("in its own domain", ":cloisterd_t:" in context(main_pid()), context(main_pid()))
 for name in ("one", "two"):
     case.equal(f"start {name}", start(domain(name, disks=[disk(f"{name}.raw", "4M")], memory=32)), "")
@@ -43,7 +42,7 @@ sh(f"dpkg -i {debs[1]}", timeout=300)
 wait_for(lambda: main_pid() not in (0, old), 60, "the new daemon")
 appeared = time.monotonic()
 wait_for(answers, 30, "the new daemon's socket")
-case.equal("after an upgrade both guests run on", sorted(virsh("list", "--name").split()), ["one", "two"])
+case.equal("after an upgrade both guests run on", running(), ["one", "two"])
 case.check("manageable within 2 s", time.monotonic() - appeared < 2, f"{time.monotonic() - appeared:.2f} s")
 case.equal("in the same processes", [pid_of("one"), pid_of("two")], pids)
 destroy("one", "two")

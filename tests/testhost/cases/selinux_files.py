@@ -3,7 +3,7 @@
 import pathlib
 import re
 
-from in_host import IMAGES, Case, context, denials, destroy, disk, domain, label, main_pid, pid_of, sh, start, virsh, wait_for
+from in_host import IMAGES, Case, context, define, denials, destroy, disk, domain, hmp, label, main_pid, pid_of, sh, start, virsh, wait_for
 
 case = Case()
 CONTENT, SHARED = "system_u:object_r:virt_content_t:s0", "system_u:object_r:svirt_image_t:s0"
@@ -37,7 +37,7 @@ def io(name, command, done, drive="extra"):
     """Whether the guest's QEMU can do that with its drive: qemu-io says so in QEMU's own output, which is the log."""
     log = pathlib.Path(f"/var/log/cloister/qemu/{name}.log")
     before = log.read_text().count(done)
-    said = virsh("qemu-monitor-command", "--hmp", name, f'qemu-io {drive} "{command}"', check=False)
+    said = hmp(name, f'qemu-io {drive} "{command}"')
     try:
         wait_for(lambda: log.read_text().count(done) > before, 10, done)
     except TimeoutError:
@@ -86,7 +86,8 @@ def grants_by_label():
 
 def refusals():
     wrong = host_file("wrong.raw", "system_u:object_r:mail_spool_t:s0")
-    said = start(domain("wrong", arguments=passed(wrong, how="readonly=off")))
+    define(domain("wrong", arguments=passed(wrong, how="readonly=off")))
+    said = virsh("start", "wrong", check=False)
     case.check("a wrong label is refused with both labels", "SELinux" in said and "system_u:object_r:mail_spool_t:s0" in said and SHARED in said, said)
     case.note(said)
     left = f"<disk type='file' device='disk'><driver name='qemu' type='raw'/><source file='{IMAGES}/left.raw'><seclabel model='selinux' relabel='no'/>" \

@@ -4,7 +4,10 @@ import os
 import pathlib
 import re
 
-from in_host import IMAGES, Case, context, denials, destroy, disk, domain, label, main_pid, pid_of, qmp, sh, start, virsh, wait_for, answers
+import libvirt
+
+from in_host import (IMAGES, Case, answers, attach_disk, connection, context, denials, destroy, disk, domain, label, live_xml, main_pid, pid_of,
+                     qmp, sh, start, virsh, wait_for)
 
 case = Case()
 CONF = pathlib.Path("/etc/cloister/qemu.conf")
@@ -42,11 +45,12 @@ def two_guests():
     answer = qmp("two", "blockdev-add", **{"driver": "file", "node-name": "theft", "filename": str(IMAGES / "one.raw"), "locking": "off"})
     case.check("guest one's disk cannot be opened with guest two's label", "Permission denied" in str(answer), answer)
     case.check("and the kernel says so", any("one.raw" in line and "svirt_image_t" in line for line in denials()[before:]), denials()[before:][:1])
-    xml = virsh("dumpxml", "one")
+    xml = live_xml("one")
     case.check("the running guest's XML has label and imagelabel",
                f"<label>{contexts['one']}</label>" in xml and f"<imagelabel>{label(IMAGES / 'one.raw')}</imagelabel>" in xml, xml[-700:])
-    case.check("virDomainGetSecurityLabel", contexts["one"] + " (enforcing)" in virsh("dominfo", "one"), virsh("dominfo", "one")[-120:])
-    case.check("the host's security model", re.search("<model>selinux</model>.*<baselabel type='qemu'>", virsh("capabilities"), re.S))
+    said = virsh("dominfo", "one")
+    case.check("virDomainGetSecurityLabel", contexts["one"] + " (enforcing)" in said, said[-120:])
+    case.check("the host's security model", re.search("<model>selinux</model>.*<baselabel type='qemu'>", connection().getCapabilities(), re.S))
     report = sh("cloister confinement one", check=False)
     case.check("the report shows label and context", f"label of {IMAGES}/one.raw" in report and contexts["one"] in report, report[:400])
 
@@ -63,10 +67,9 @@ def hotplug():
     case.equal("start of plug", start(domain("plug", disks=[disk("base.raw")])), "")
     before = len(denials())
     more = disk("more.raw")
-    virsh("attach-disk", "plug", more, "vdb", "--subdriver", "raw", "--config", "--live")
+    attach_disk("plug", more, "vdb", flags=libvirt.VIR_DOMAIN_AFFECT_LIVE | libvirt.VIR_DOMAIN_AFFECT_CONFIG)
     case.equal("a disk that is attached gets the guest's label", label(more), f"{SHARED}:{pair(context(pid_of('plug')))}")
-    virsh("detach-disk", "plug", "vdb", "--config", "--live", check=False)
-    # The firmware does not answer an unplug request: the label comes back with the guest's end at the latest.
+    # Its removal while the guest runs: lifecycle.py, whose guest has an operating system that lets go of it.
     destroy("plug")
     case.equal("and it is given back", kind(more), "virt_image_t")
     case.equal("without a denial", denials()[before:], [])

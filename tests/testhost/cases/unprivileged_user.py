@@ -1,5 +1,5 @@
 """Somebody who is not root, on the installed service."""
-from in_host import Case, URI, destroy, domain, sh, start, virsh
+from in_host import Case, URI, destroy, domain, sh, start, state, virsh
 
 case = Case()
 case.equal("start", start(domain("theirs", memory=32)), "")
@@ -17,6 +17,6 @@ said = virsh("-r", "list", user="alice", check=False, uri=URI + "-ro")
 case.check("with a rule for org.libvirt.unix.monitor: she may look", "theirs" in said, said)
 said = virsh("destroy", "theirs", user="alice", check=False)
 case.check("but not destroy", "error" in said, said.splitlines()[-1])
-case.equal("it still runs", virsh("domstate", "theirs"), "running")
+case.equal("it still runs", state("theirs"), "running")
 destroy("theirs")
 case.end()
