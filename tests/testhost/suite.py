@@ -8,6 +8,7 @@ A case says in its first lines what it needs:
     # testhost: cold            boots, instead of continuing from the snapshot
     # testhost: limit 300       seconds (default 240)
     # testhost: bare            boots, and installs nothing
+    # testhost: packages        finds the Debian packages in packages/, and nothing else
     # testhost: then OTHER      says CUT at its end: the power goes, and OTHER.py runs after a boot from the same disk
     # testhost: from MODULE     its other half runs here, next to the machine: MODULE.py's meanwhile(machine) and checks
 What each leaves is in BUILD/testhost/CASE: output, journal.txt, dmesg.txt, console.log, and what it wrote to /results."""
@@ -28,6 +29,9 @@ HERE = pathlib.Path(__file__).resolve().parent
 sys.path.insert(0, str(HERE))
 import vm  # noqa: E402
 
+if os.geteuid():
+    print("1..0 # SKIP this machine: only root can unpack the packages of another system")
+    sys.exit(0)
 build = pathlib.Path(sys.argv[1]).resolve()
 chosen = sys.argv[2:]
 image = vm.Image(os.environ.get("CLOISTER_TESTHOST", "/var/tmp/cloister-testhost"))
@@ -89,26 +93,36 @@ def payload():
         for program in ("tests/root/root-security", "tests/root/root-images", "tests/root/root-logd", "tests/root/root-probe", "tests/root/probe",
                         "tests/root/image-probe", "security/cloister-confine", "security/cloister-image", "daemon/logd/cloister-logd"):
             subprocess.run(["strip", "-o", str(folder / "root" / pathlib.Path(program).name), str(build / program)], check=True)
-    if not chosen or "package" in chosen:
-        packages(folder / "packages")
     return folder
 
 
-def packages(folder):
-    """The Debian package, twice: the second is of a later version. Made of the build that is tested."""
-    shutil.rmtree(folder, ignore_errors=True)
-    folder.mkdir()
+def package(version, folder):
+    """The Debian package, made of the build that is tested."""
     with tempfile.TemporaryDirectory() as scratch:
         source = pathlib.Path(scratch) / "cloister"
         shutil.copytree(HERE.parents[1] / "debian", source / "debian")
-        for version in ("0.1.0", "0.1.1"):
-            made = subprocess.run(["dpkg-buildpackage", "-b", "-us", "-uc", "-d", "-rfakeroot" if os.geteuid() else "-r"], cwd=source, text=True,
-                                  env={**os.environ, "CLOISTER_BUILD": str(build), "CLOISTER_VERSION": version, "DEB_BUILD_OPTIONS": "noautodbgsym"},
-                                  capture_output=True)
-            result(made.returncode == 0, f"dpkg-buildpackage {version}" + ("" if made.returncode == 0 else ": " + made.stderr[-500:].replace("\n", " ")))
-        for package in pathlib.Path(scratch).glob("*.deb"):
-            shutil.copy(package, folder)
-    found = subprocess.run(["lintian", "--fail-on", "error", "--no-tag-display-limit", *map(str, sorted(folder.glob("*_0.1.0_*.deb")))], capture_output=True, text=True)
+        made = subprocess.run(["dpkg-buildpackage", "-b", "-us", "-uc", "-d", "-rfakeroot" if os.geteuid() else "-r"], cwd=source, text=True,
+                              env={**os.environ, "CLOISTER_BUILD": str(build), "CLOISTER_VERSION": version, "DEB_BUILD_OPTIONS": "noautodbgsym"},
+                              capture_output=True)
+        result(made.returncode == 0, f"dpkg-buildpackage {version}" + ("" if made.returncode == 0 else ": " + made.stderr[-500:].replace("\n", " ")))
+        for file in pathlib.Path(scratch).glob("*.deb"):
+            shutil.copy(file, folder)
+
+
+def packages():
+    """A payload with two versions of it, to be upgraded."""
+    folder = kept / "payload-packages"
+    shutil.rmtree(folder, ignore_errors=True)
+    (folder / "packages").mkdir(parents=True)
+    shutil.copytree(HERE / "cases", folder / "cases", ignore=shutil.ignore_patterns("__pycache__"))
+    with concurrent.futures.ThreadPoolExecutor(2) as both:
+        list(both.map(lambda version: package(version, folder / "packages"), ("0.1.0", "0.1.1")))
+    return folder
+
+
+def look_over(folder):
+    found = subprocess.run(["lintian", "--fail-on", "error", "--no-tag-display-limit", *map(str, sorted(folder.glob("packages/*_0.1.0_*.deb")))],
+                           capture_output=True, text=True)
     result(found.returncode == 0, "lintian has no error: " + (" | ".join(found.stdout.splitlines()) or "and says nothing"))
 
 
@@ -122,6 +136,8 @@ def needs(script):
 
 def run(script, folder):
     wants = needs(script)
+    if "packages" in wants:
+        folder = packages()
     name = script.stem
     results = kept / name
     shutil.rmtree(results, ignore_errors=True)
@@ -135,6 +151,7 @@ def run(script, folder):
             with tempfile.TemporaryDirectory(dir="/var/tmp") as scratch:
                 disk = image.kept_disk(pathlib.Path(scratch) / "disk.qcow2")
                 cut = image.run(folder, command, results / "before", limit=int(wants["limit"]), disk=disk)
+                result(cut.was_cut, f"{name}: the power went where it was to go")
                 say("\n".join("# before the cut: " + line for line in cut.output.splitlines()))
                 outcome = image.run(folder, f"cd cases && python3 {wants['then']}.py", results, cold=True, limit=int(wants["limit"]), disk=disk)
         else:
@@ -155,6 +172,8 @@ def run(script, folder):
             planned = int(match[1])
         else:
             say(line if line.startswith("#") else f"# {line}")
+    if "packages" in wants:
+        look_over(folder)
     if other:
         for ok, text in other.checks():
             result(ok, f"{name}: {text}")

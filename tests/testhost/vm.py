@@ -32,6 +32,7 @@ class Outcome:
     status: int | None  # of the command; None: the time was over
     output: str
     seconds: float
+    was_cut: bool  # it said CUT
     results: pathlib.Path  # what the command left in /results, dmesg.txt, journal.txt, console.log
 
 
@@ -245,6 +246,7 @@ class Image:
         """`meanwhile(machine)` runs in this process while the command runs in the machine. A machine whose command says
         CUT on a line of its own loses its power at once."""
         began = time.monotonic()
+        was_cut = False
         with Machine(self, restored=not cold, security=security, payload=payload, command=command, limit=limit, forward=forward,
                      disk=disk) as machine:
             machine.say("go")
@@ -254,6 +256,7 @@ class Image:
                 for line in machine._lines():
                     if line == "CUT":
                         machine.process.kill()
+                        was_cut = True
                         break
                     machine.said.append(line)
                     if echo:
@@ -261,5 +264,6 @@ class Image:
             except TimeoutError:
                 machine.process.kill()
             machine.process.wait()
-            status = machine.results(pathlib.Path(results))
-        return Outcome(status, "\n".join(machine.said) + "\n", time.monotonic() - began, pathlib.Path(results))
+            # A disk that nothing was written to is a gigabyte of zeros to look through.
+            status = None if was_cut else machine.results(pathlib.Path(results))
+        return Outcome(status, "\n".join(machine.said) + "\n", time.monotonic() - began, was_cut, pathlib.Path(results))

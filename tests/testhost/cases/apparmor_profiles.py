@@ -3,8 +3,8 @@
 import pathlib
 import re
 
-from in_host import (IMAGES, Case, answers, asked, attach_disk, connection, context, define, destroy, disk, domain, hmp, live_xml, main_pid, pid_of, qmp,
-                     sh, start, virsh, wait_for)
+from in_host import (IMAGES, Case, asked, attach_disk, connection, context, define, destroy, disk, domain, hmp, live_xml, main_pid, pid_of, qmp,
+                     restart_daemon, sh, start, virsh, wait_for)
 
 case = Case()
 PROFILES = pathlib.Path("/sys/kernel/security/apparmor/profiles")
@@ -36,8 +36,7 @@ def own_profile():
     more = disk("more.raw")
     attach_disk("one", more, "vdb")
     case.check("a disk that is attached is in the profile", "vdb" in live_xml("one"))
-    sh("systemctl restart cloisterd.service")
-    wait_for(answers, 30, "the daemon")
+    restart_daemon()
     case.equal("a restarted daemon finds it confined", context(pid_of("one")), f"{name} (enforce)")
     third = disk("third.raw")
     attach_disk("one", third, "vdc")
@@ -79,9 +78,25 @@ def exceptions():
     case.equal("no profile is left", loaded(), {})
 
 
-for part in (own_profile, passthrough, exceptions):
+def faults():
+    """The daemon dies right after it loaded a profile, and while it removes one: the next one finds it."""
+    define = domain("fault", disks=[disk("fault.raw")])
+    for step in ("do:load-profile", "undo:remove-profile"):
+        restart_daemon(faulty=step)
+        old = main_pid()
+        said = start(define)
+        if step.startswith("undo"):
+            said = virsh("destroy", "fault", check=False)
+        case.check(f"killed at {step}", said != "" and main_pid() != old, said[:100])
+        restart_daemon()
+        case.attempt(f"{step}: the next daemon removed it", lambda: wait_for(lambda: not loaded(), 20, "the profile's removal"))
+        case.equal(f"{step}: no profile is left", loaded(), {})
+        destroy("fault")
+
+
+for part in (own_profile, passthrough, exceptions, faults):
     case.attempt(part.__name__, part)
-    destroy("one", "outside", "inside", "both", "plain", "a", "b")
+    destroy("one", "outside", "inside", "both", "plain", "a", "b", "fault")
 denied = [line for line in sh("dmesg").splitlines() if 'apparmor="DENIED"' in line and 'profile="cloister-' in line
           and not re.search("outside.raw|b.raw", line)]
 for line in denied[:20]:

@@ -4,7 +4,7 @@
 import pathlib
 import subprocess
 
-from in_host import IMAGES, Case, define, disk, domain, linux, sh, start, state, wait_for
+from in_host import PROMPT, Case, console, define, disk, domain, linux, sh, start, state, wait_for
 
 case = Case()
 sh("modprobe virtio_net && udevadm settle && ip link set dev $(ls /sys/class/net | grep -v lo | head -n 1) up")
@@ -18,6 +18,9 @@ define(domain("second", virt="kvm", disks=[disk("second.raw")], memory=128, boot
 server = subprocess.Popen(["/usr/lib/cockpit/cockpit-ws", "--no-tls", "--address", "10.0.2.15", "--port", "9090",
                            "--local-session", "cockpit-bridge"])
 case.attempt("cockpit listens", lambda: wait_for(lambda: sh("ss -Htnl '( sport = :9090 )'", check=False), 60, "cockpit's port"))
+# Who does not run yet does not hear the power button.
+said = case.attempt("its console", lambda: console("shown", PROMPT, 180)) or ""
+case.check("the guest is up", PROMPT in said, said[-100:])
 print("COCKPIT LISTENS", flush=True)
 case.attempt("cockpit starts the second guest", lambda: wait_for(lambda: state("second") == "running", 180, "second running"))
 case.equal("second was started by cockpit", state("second"), "running")

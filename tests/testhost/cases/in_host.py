@@ -8,6 +8,7 @@ connection of the stock library, and virsh is run where what it prints is the po
 import json
 import os
 import pathlib
+import pty
 import re
 import select
 import shutil
@@ -135,6 +136,27 @@ def linux():
     return f"<kernel>{IMAGES}/vmlinuz</kernel><initrd>{IMAGES}/initramfs.gz</initrd><cmdline>console=ttyS0 quiet no_timer_check</cmdline>"
 
 
+PROMPT = "cloister-guest#"  # of linux()
+
+
+def console(name, until, seconds):
+    """What virsh's console of the guest shows until `until` is there; a key is pressed every five seconds."""
+    leader, follower = pty.openpty()
+    child = subprocess.Popen(["virsh", "-c", URI, "console", name, "--force"], stdin=follower, stdout=follower, stderr=follower, start_new_session=True)
+    os.close(follower)
+    seen, end, pressed = b"", time.monotonic() + seconds, time.monotonic()
+    while until.encode() not in seen and time.monotonic() < end:
+        if select.select([leader], [], [], 1)[0]:
+            seen += os.read(leader, 4096)
+        elif time.monotonic() - pressed > 5:
+            os.write(leader, b"\r")
+            pressed = time.monotonic()
+    child.kill()
+    child.wait()
+    os.close(leader)
+    return seen.decode(errors="replace")
+
+
 def define(xml):
     asked(lambda c: c.defineXML(xml))
 
@@ -151,8 +173,8 @@ def start(xml, *, flags=0):
 
 def state(name):
     """As virsh domstate says it."""
-    return {libvirt.VIR_DOMAIN_RUNNING: "running", libvirt.VIR_DOMAIN_PAUSED: "paused", libvirt.VIR_DOMAIN_SHUTOFF: "shut off"}[
-        asked(lambda c: c.lookupByName(name).state()[0])]
+    words = ("no state", "running", "idle", "paused", "in shutdown", "shut off", "crashed", "pmsuspended")
+    return words[asked(lambda c: c.lookupByName(name).state()[0])]
 
 
 def running():
@@ -186,6 +208,20 @@ def qmp(name, command, **arguments):
 
 def hmp(name, line):
     return asked(lambda c: libvirt_qemu.qemuMonitorCommand(c.lookupByName(name), line, libvirt_qemu.VIR_DOMAIN_QEMU_MONITOR_COMMAND_HMP))
+
+
+FAULTY = pathlib.Path("/run/systemd/system/cloisterd.service.d/fault.conf")
+
+
+def restart_daemon(*, faulty=None):
+    """With `faulty` one that stays dead after it was killed at that step ("do:label-file"); without, a sound one again."""
+    if faulty:
+        FAULTY.parent.mkdir(parents=True, exist_ok=True)
+        FAULTY.write_text(f"[Service]\nRestart=no\nExecStart=\nExecStart=/usr/sbin/cloisterd --fault {faulty}:kill\n")
+    else:
+        FAULTY.unlink(missing_ok=True)
+    sh("systemctl daemon-reload; systemctl reset-failed cloisterd.service; systemctl restart cloisterd.service", check=False)
+    wait_for(answers, 30, "the daemon")
 
 
 class Case:

@@ -1,13 +1,10 @@
 """The whole life of a guest with an operating system on an enforcing host, without a single denial. Its type is kvm (the machine's
 processor is an emulated AMD with SVM): it boots Linux in seconds, and Linux lets go of what is unplugged."""
 # testhost: limit 300
-import os
-import pty
-import select
 import subprocess
 import time
 
-from in_host import (IMAGES, URI, Case, answers, asked, context, denials, destroy, disk, domain, linux, live_xml, main_pid, pid_of, sh, start, state,
+from in_host import (IMAGES, PROMPT, Case, answers, asked, console, context, denials, destroy, disk, domain, linux, live_xml, main_pid, pid_of, sh, start, state,
                      virsh, wait_for)
 
 case = Case()
@@ -33,28 +30,10 @@ case.equal("it runs", virsh("domstate", "demo"), "running")
 case.equal("accelerated", virsh("qemu-monitor-command", "demo", '{"execute":"query-kvm"}').count('"enabled":true'), 1)
 
 
-def console(until, seconds):
-    """What virsh's console of the guest shows until `until` is there; a key is pressed every five seconds."""
-    leader, follower = pty.openpty()
-    child = subprocess.Popen(["virsh", "-c", URI, "console", "demo", "--force"], stdin=follower, stdout=follower, stderr=follower, start_new_session=True)
-    os.close(follower)
-    seen, end, asked_at = b"", time.monotonic() + seconds, time.monotonic()
-    while until not in seen and time.monotonic() < end:
-        if select.select([leader], [], [], 1)[0]:
-            seen += os.read(leader, 4096)
-        elif time.monotonic() - asked_at > 5:
-            os.write(leader, b"\r")
-            asked_at = time.monotonic()
-    child.kill()
-    child.wait()
-    os.close(leader)
-    return seen.decode(errors="replace")
-
-
 began = time.monotonic()
-said = case.attempt("console", lambda: console(b"cloister-guest#", 180)) or ""
+said = case.attempt("console", lambda: console("demo", PROMPT, 180)) or ""
 case.check("console", "Connected to domain" in said, said[:80])
-case.check("Linux boots to its prompt", "cloister-guest#" in said, f"{time.monotonic() - began:.1f} s: {said[-160:]}")
+case.check("Linux boots to its prompt", PROMPT in said, f"{time.monotonic() - began:.1f} s: {said[-160:]}")
 report = subprocess.run(["cloister", "confinement", "demo", "--check"], capture_output=True, text=True)
 case.check("the verified confinement", report.returncode == 0, report.stderr[-300:] if report.returncode else "as planned")
 case.note(report.stdout)

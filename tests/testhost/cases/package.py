@@ -1,5 +1,6 @@
 """The Debian package on a host that has never seen us: installed, upgraded under running guests, purged."""
 # testhost: bare
+# testhost: packages
 # testhost: limit 500
 import os
 import pathlib

@@ -1,27 +1,28 @@
 """The power goes in the middle of a start, when the guest's files are given and nothing runs yet. See power_back.py."""
 # testhost: then power_back
-import pathlib
 import select
-import subprocess
 import sys
 
-from in_host import IMAGES, answers, define, disk, domain, label, sh, virsh, wait_for
+from in_host import IMAGES, asked, define, disk, domain, label, main_pid, restart_daemon, sh, virsh, wait_for
 
 for name in ("cut", "later"):
     path = disk(f"{name}.raw", "4M")
     sh(f"chown alice:alice {path}")
     define(domain(name, disks=[path], memory=32))
-virsh("autostart", "later")
-sh("systemctl stop cloisterd.service cloisterd.socket cloisterd-ro.socket && mkdir -p /run/cloister")
+asked(lambda c: c.lookupByName("later").setAutostart(1))
+touched = True
 for name in ("cut", "later"):
-    # It kills itself when the helper was told to become QEMU: owners and labels are given by then.
-    daemon = subprocess.Popen(["/usr/sbin/cloisterd", "--fault", "launch:exec:kill"], stderr=subprocess.PIPE)
-    wait_for(answers, 60, "the daemon")
+    # Killed when the helper was told to become QEMU: owners and labels are given by then. What says so goes with the boot.
+    restart_daemon(faulty="launch:exec")
     print(virsh("start", name, check=False), flush=True)
-    daemon.wait(60)
-    print(f"{name}: {sh(f'stat -c %U:%C {IMAGES}/{name}.raw')}", flush=True)
-    if name == "cut":  # its successor undoes that one: the second is the one that the cut leaves behind
-        daemon = None
+    wait_for(lambda: not main_pid(), 60, "the daemon's end")
+    owner = sh(f"stat -c %U {IMAGES}/{name}.raw")
+    print(f"{name}: {owner} {label(IMAGES / f'{name}.raw')}", flush=True)
+    touched = touched and owner == "libvirt-qemu" and "svirt_image_t" in label(IMAGES / f"{name}.raw")
+    # The next daemon undoes the first one's: what the cut leaves behind is the second.
+sh("sync")
+if not touched:
+    sys.exit("the files were not given: there is nothing to be cut in the middle of")
 print("CUT", flush=True)
 select.select([], [], [], 600)
 sys.exit(1)

@@ -6,8 +6,8 @@ import re
 
 import libvirt
 
-from in_host import (IMAGES, Case, answers, attach_disk, connection, context, denials, destroy, disk, domain, label, live_xml, main_pid, pid_of,
-                     qmp, sh, start, virsh, wait_for)
+from in_host import (IMAGES, Case, attach_disk, connection, context, denials, destroy, disk, domain, label, live_xml, main_pid, pid_of,
+                     qmp, restart_daemon, sh, start, virsh, wait_for)
 
 case = Case()
 CONF = pathlib.Path("/etc/cloister/qemu.conf")
@@ -23,11 +23,6 @@ def pair(text):
 def kind(path):
     """The type alone: who made a file is not what matters here."""
     return label(path).split(":")[2]
-
-
-def restart_daemon():
-    sh("systemctl restart cloisterd.service")
-    wait_for(answers, 30, "the daemon")
 
 
 def two_guests():
@@ -92,22 +87,16 @@ def tpm():
 
 def faults():
     """The daemon dies right after a label was given, and while it gives it back: the next one finds it."""
-    folder = pathlib.Path("/run/systemd/system/cloisterd.service.d")
-    folder.mkdir(parents=True, exist_ok=True)
     image = disk("fault.raw")
     define = domain("fault", disks=[image])
     for step in ("do:label-file", "undo:return-label"):
-        (folder / "fault.conf").write_text(f"[Service]\nRestart=no\nExecStart=\nExecStart=/usr/sbin/cloisterd --fault {step}:kill\n")
-        sh("systemctl daemon-reload")
-        restart_daemon()
+        restart_daemon(faulty=step)
         old = main_pid()
         said = start(define)
         if step.startswith("undo"):
             said = virsh("destroy", "fault", check=False)
         case.check(f"killed at {step}", said != "" and main_pid() != old, said[:100])
         case.check(f"{step}: the label is there still", "svirt_image_t" in label(image), label(image))
-        (folder / "fault.conf").unlink()
-        sh("systemctl daemon-reload; systemctl reset-failed cloisterd.service || true")
         restart_daemon()
         wait_for(lambda: "svirt_image_t" not in label(image), 20, "giving the label back")
         case.equal(f"{step}: the next daemon gave it back", kind(image), "virt_image_t")
