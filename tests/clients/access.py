@@ -4,6 +4,7 @@ real polkitd, on a bus of our own, with rules of our own. usage: access.py BUILD
 import json
 import os
 import pathlib
+import re
 import shutil
 import signal
 import socket
@@ -271,6 +272,9 @@ def bounded_at_every_start(tap, rig, inside, define_devices):
     define(image)
     tap.check("started" in virsh(rig.ours, "start", "named"), "what nobody defined starts", "")
     tap.check("destroyed" in nobodys_virsh(rig.ours, "destroy", "named"), "and ends", "")
+    said = subprocess.run([str(rig.build / "client/cloister"), "--socket", str(rig.root / "ours/cloister-sock"), "explain", "named"],
+                          capture_output=True, text=True, check=False).stdout
+    tap.check(re.search(r"bounds +all that it names is within /", said), "the plan says that it is bounded", said[-400:])
     image.rename(kept)
     image.symlink_to(secret)
     outside = "is not within what clients other than root may name (allowed_paths)"

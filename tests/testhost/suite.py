@@ -188,7 +188,7 @@ subprocess.run([str(HERE / "build-image"), str(build / "data/selinux/cloister.pp
 say(f"# image: {time.monotonic() - began:.1f} s")
 try:
     folder = timed("install into a folder", payload)
-    key = digest(folder / "tree") + digest(HERE / "guest") + (image.folder / "image.key").read_text() + (HERE / "install.sh").read_text()
+    key = digest(folder / "tree") + digest(HERE / "guest") + (image.folder / "image.key").read_text() + (HERE / "install.sh").read_text() + (HERE / "vm.py").read_text()
     recorded = image.folder / "snapshot.key"
     if not image.has_snapshot() or not recorded.exists() or recorded.read_text() != key:
         timed("boot, install, keep the state", lambda: image.snapshot(folder, "sh install.sh tree"))
