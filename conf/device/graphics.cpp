@@ -86,8 +86,14 @@ Result<> read_vnc_head(const xml::Node& node, Vnc& out, xml::Flavour flavour) {
     TRY(read_number(node, "port", out.port));
     TRY(read_autoport(node, out.autoport));
     TRY(read_number(node, "websocket", out.websocket));
-    if (out.autoport == YesNo::yes && flavour == xml::Flavour::inactive) out.port = -1;
-    return read_listens(node, out.listens, true);
+    if (out.autoport == YesNo::yes && (flavour == xml::Flavour::inactive || !out.port)) out.port = -1;
+    TRY(read_listens(node, out.listens, true));
+    if (!by_tcp(out.listens)) { // nobody listens at a port then, and none is printed
+        out.port.reset();
+        out.autoport.reset();
+        out.websocket.reset();
+    }
+    return {};
 }
 
 void format_vnc_head(const Vnc& vnc, xml::Node& node, const xml::Style& style) {
@@ -115,7 +121,13 @@ Result<> read_spice_head(const xml::Node& node, Spice& out, xml::Flavour flavour
         out.port.reset();
         out.tls_port.reset();
     }
-    return read_listens(node, out.listens, false);
+    TRY(read_listens(node, out.listens, false));
+    if (!by_tcp(out.listens)) {
+        out.port.reset();
+        out.tls_port.reset();
+        out.autoport.reset();
+    }
+    return {};
 }
 
 void format_spice_head(const Spice& spice, xml::Node& node, const xml::Style& style) {
