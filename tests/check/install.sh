@@ -45,6 +45,9 @@ install_missing() {
 
 # What is precompiled has no time of its own: without this ccache takes none of it.
 export CCACHE_SLOPPINESS="${CCACHE_SLOPPINESS:-pch_defines,time_macros}"
+# By the headers' contents, not by what the preprocessor makes of them: to the compiler a precompiled header is stale as soon as a comment
+# changed, and then every class in it is there twice.
+export CCACHE_DEPEND="${CCACHE_DEPEND:-1}"
 
 # configure BUILD_DIR [MESON OPTION...]: an optimised build with debug information, through ccache when it is there.
 configure() {
