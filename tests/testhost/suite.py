@@ -41,9 +41,14 @@ count = failed = 0
 began = time.monotonic()
 
 
-def say(line):
+def printable(text):
+    """A console's control characters are nothing for a log."""
+    return "".join(c if c.isprintable() else " " for c in text)
+
+
+def say(lines):
     with speech:
-        print(line, flush=True)
+        print("\n".join(map(printable, lines.split("\n"))), flush=True)
 
 
 def result(ok, text):
@@ -51,7 +56,7 @@ def result(ok, text):
     with speech:
         count += 1
         failed += not ok
-        print(f"{'ok' if ok else 'not ok'} {count} - {text}", flush=True)
+        print(f"{'ok' if ok else 'not ok'} {count} - {printable(text)}", flush=True)
 
 
 def timed(what, action):

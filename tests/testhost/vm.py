@@ -90,8 +90,7 @@ class Machine:
         else:
             root = f"file={image}/root.img,format=raw,snapshot=on"
         forward = f",hostfwd=tcp:127.0.0.1:{self.forward[0]}-:{self.forward[1]}" if self.forward else ""
-        # One processor: two such machines run at once, and none waits for a lock that the other's processor has (a sixth faster).
-        argv = ["qemu-system-x86_64", "-M", "q35", "-accel", "tcg,tb-size=512", "-smp", "1", "-cpu", "max,la57=off", "-m", "2G",
+        argv = ["qemu-system-x86_64", "-M", "q35", "-accel", "tcg,thread=multi,tb-size=512", "-smp", "2", "-cpu", "max,la57=off", "-m", "2G",
                 "-nodefaults", "-display", "none", "-no-reboot", "-kernel", f"{image}/vmlinuz", "-initrd", f"{image}/initramfs",
                 "-append", f"console=ttyS0 quiet panic=-1 {self.security}",
                 "-serial", f"file:{work}/console.log",

@@ -82,12 +82,7 @@ def faults():
     """The daemon dies right after it loaded a profile, and while it removes one: the next one finds it."""
     define = domain("fault", disks=[disk("fault.raw")])
     for step in ("do:load-profile", "undo:remove-profile"):
-        restart_daemon(faulty=step)
-        old = main_pid()
-        said = start(define)
-        if step.startswith("undo"):
-            said = virsh("destroy", "fault", check=False)
-        case.check(f"killed at {step}", said != "" and main_pid() != old, said[:100])
+        case.kill_daemon_at(step, define)
         restart_daemon()
         case.attempt(f"{step}: the next daemon removed it", lambda: wait_for(lambda: not loaded(), 20, "the profile's removal"))
         case.equal(f"{step}: no profile is left", loaded(), {})

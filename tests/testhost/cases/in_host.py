@@ -250,6 +250,15 @@ class Case:
             self.check(what, False, f"{type(error).__name__}: {error}")
             return None
 
+    def kill_daemon_at(self, step, xml):
+        """While it starts the guest ("do:label-file"), or ends it ("undo:return-label"). It stays dead: see restart_daemon()."""
+        restart_daemon(faulty=step)
+        old = main_pid()
+        said = start(xml)
+        if step.startswith("undo"):
+            said = virsh("destroy", re.search("<name>(.*?)</name>", xml)[1], check=False)
+        self.check(f"killed at {step}", said != "" and main_pid() != old, said[:100])
+
     def no_denials(self, what, before=0):
         found = denials()[before:]
         for line in found[:20]:

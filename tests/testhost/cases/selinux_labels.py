@@ -90,12 +90,7 @@ def faults():
     image = disk("fault.raw")
     define = domain("fault", disks=[image])
     for step in ("do:label-file", "undo:return-label"):
-        restart_daemon(faulty=step)
-        old = main_pid()
-        said = start(define)
-        if step.startswith("undo"):
-            said = virsh("destroy", "fault", check=False)
-        case.check(f"killed at {step}", said != "" and main_pid() != old, said[:100])
+        case.kill_daemon_at(step, define)
         case.check(f"{step}: the label is there still", "svirt_image_t" in label(image), label(image))
         restart_daemon()
         wait_for(lambda: "svirt_image_t" not in label(image), 20, "giving the label back")
