@@ -57,9 +57,7 @@ Result<> check_bounds(const Bounds& bounds, const HostLook& look) {
             Code::access_denied,
             path == real
                 ? tr("'{0}' is not within what clients other than root may name (allowed_paths)", path)
-                : tr("'{0}' leads to '{1}', which is not within what clients other than root may name "
-                     "(allowed_paths)",
-                     path, real));
+                : tr("'{0}' leads out of what clients other than root may name (allowed_paths)", path));
     }
     return {};
 }

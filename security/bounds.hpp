@@ -20,7 +20,8 @@ std::vector<std::string> paths_of(const Bounds& bounds);
 
 /// Each of bounds.paths, with the links as `look` saw them followed, is within what is allowed; what is not
 /// there counts by the folder that is. The ids of `look` are those of the files a launch then changes, so
-/// that a link that is swapped in between is noticed. Errors: access_denied.
+/// that a link that is swapped in between is noticed. Where a name leads is not told: on the way there may be
+/// links that the caller cannot read. Errors: access_denied.
 Result<> check_bounds(const Bounds& bounds, const HostLook& look);
 
 } // namespace cloister

@@ -37,10 +37,8 @@ TEST(Bounds, WhatIsAllowedIsAndWhereItLeadsCounts) {
     EXPECT_TRUE(checked("/srv/vm/disk"));
     EXPECT_TRUE(checked("/home/a/vm/disk"));
     EXPECT_EQ(checked("/etc/shadow").error().code, Code::access_denied);
-    EXPECT_EQ(
-        checked("/srv/vm/out").error().message,
-        "'/srv/vm/out' leads to '/etc/shadow', which is not within what clients other than root may name "
-        "(allowed_paths)");
+    EXPECT_EQ(checked("/srv/vm/out").error().message,
+              "'/srv/vm/out' leads out of what clients other than root may name (allowed_paths)");
     EXPECT_TRUE(checked("/etc/shadow", {"/"}));
     EXPECT_FALSE(checked("/srv/vm/disk", {}));
 }
