@@ -4,6 +4,7 @@
 
 #include <array>
 #include <fcntl.h>
+#include <filesystem>
 #include <functional>
 #include <poll.h>
 #include <sys/mount.h>
@@ -187,6 +188,49 @@ TEST(Idmap, AFileSystemThatCannotIsNamedAndNothingStarts) {
     end(*launch);
     EXPECT_EQ(state_of(disk), before);
     ASSERT_EQ(::umount2(world.path("m").c_str(), MNT_DETACH), 0);
+}
+
+/// A name within what is allowed that leads to `secret`, as whoever may write there makes it.
+std::pair<Grant, Bounds> led_out(const World& world, const std::string& secret) {
+    std::filesystem::create_directory(world.path("allowed"));
+    const auto link = world.path("allowed/link");
+    std::filesystem::create_symlink(secret, link);
+    return {{.path = link, .kind = Kind::file, .access = Access::read_write, .why = "disk vda"},
+            {.paths = {link}, .within = {world.path("allowed")}}};
+}
+
+TEST(Bounds, ALaunchGivesNothingThatANameWithinTheBoundLeadsTo) {
+    const World world;
+    const auto secret = make_disk(world, "secret", 0600);
+    const auto before = state_of(secret);
+    const auto [grant, bounds] = led_out(world, secret);
+    auto plan = world.qemu();
+    plan.grants.push_back(grant);
+    plan.bounds = bounds;
+    const auto refused = Launch::prepare(plan, world.environment(), {});
+    ASSERT_FALSE(refused);
+    EXPECT_EQ(refused.error().code, Code::access_denied);
+    EXPECT_EQ(state_of(secret), before);
+}
+
+TEST(Bounds, AHotPlugGivesNothingThatANameWithinTheBoundLeadsTo) {
+    const World world;
+    const auto secret = make_disk(world, "secret", 0600);
+    const auto before = state_of(secret);
+    const auto [grant, bounds] = led_out(world, secret);
+    const auto plan = world.qemu();
+    const auto environment = world.environment();
+    auto launch = launched(plan, environment);
+    DevicePlan added;
+    added.grants = {grant};
+    added.bounds = bounds;
+    Opened opened;
+    const auto refused =
+        hotplug(plan, added, launch.process(), environment.cgroups, {}, opened, *environment.owners);
+    ASSERT_FALSE(refused);
+    EXPECT_EQ(refused.error().code, Code::access_denied);
+    EXPECT_EQ(state_of(secret), before);
+    end(launch);
 }
 
 TEST(Idmap, AHotPluggedDiskIsShownAndHiddenAgain) {
