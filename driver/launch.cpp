@@ -16,12 +16,12 @@
 #include "driver/machines.hpp"
 #include "driver/monitor_answers.hpp"
 #include "driver/monitor_events.hpp"
+#include "driver/naming.hpp"
 #include "driver/neighbours.hpp"
 #include "driver/offload.hpp"
 #include "driver/parts.hpp"
 #include "driver/pins.hpp"
 #include "driver/plan/live.hpp"
-#include "driver/plan/named.hpp"
 #include "driver/plan/paths_of_interest.hpp"
 #include "driver/plan/planner.hpp"
 #include "driver/probe/host_probe.hpp"
@@ -79,15 +79,15 @@ HostQuestions questions_about(const Domain& domain, const Driver& driver, const 
     return out;
 }
 
-/// What `definition` names, which somebody other than root gave.
-Bounds bounds_of(const Domain& definition, const HostFacts& facts, const Driver& driver) {
-    const auto text = print_domain(definition, {.flavour = xml::Flavour::inactive});
-    const auto root = xml::read(text);
-    return bounds(root ? named(*root) : NamedThings{}, facts, driver.daemon().allowed_paths);
-}
-
 Task<Result<Prepared>> prepared(Driver* driver, DomainPointer definition, Reserved reserved, bool bounded) {
     Prepared out{.reserved = std::move(reserved)};
+    if (bounded) { // before anything is found out of what is elsewhere; the launch itself looks once more
+        const auto outside = co_await outside_now(driver, definition);
+        if (outside)
+            co_return fail(
+                Code::access_denied,
+                tr("'{0}' is not within what clients other than root may name (allowed_paths)", *outside));
+    }
     const auto emulator = definition->devices.emulator.value_or(std::string{});
     CO_TRY(caps, at_step(StartStep::probe, co_await driver->caps(emulator)));
     CO_TRY(known, at_step(StartStep::facts, co_await known_to_neighbours(*driver, definition)));

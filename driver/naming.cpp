@@ -107,13 +107,23 @@ Task<Result<>> may_name(Call call, std::string xml) {
     co_return Result<>();
 }
 
-Task<Result<>> may_bound(Call call, const Domain& definition) {
-    const auto text = print_domain(definition, {.flavour = xml::Flavour::inactive});
-    auto look = [text, conf = call.driver->daemon()]() -> std::optional<std::string> {
+Task<std::optional<std::string>> outside_now(Driver* driver, std::shared_ptr<const Domain> definition) {
+    const auto text = print_domain(*definition, {.flavour = xml::Flavour::inactive});
+    auto look = [text, conf = driver->daemon()]() -> std::optional<std::string> {
         const auto root = xml::read(text);
         return root ? first_outside(named(*root).paths, conf.allowed_paths) : std::nullopt;
     };
-    const auto outside = co_await offload(call.driver->workers(), std::move(look));
+    co_return co_await offload(driver->workers(), std::move(look));
+}
+
+Bounds bounds_of(const Domain& definition, const HostFacts& facts, const Driver& driver) {
+    const auto text = print_domain(definition, {.flavour = xml::Flavour::inactive});
+    const auto root = xml::read(text);
+    return bounds(root ? named(*root) : NamedThings{}, facts, driver.daemon().allowed_paths);
+}
+
+Task<Result<>> may_bound(Call call, std::shared_ptr<const Domain> definition) {
+    const auto outside = co_await outside_now(call.driver, definition);
     if (!outside) co_return Result<>();
     co_return refuse(
         Code::access_denied,

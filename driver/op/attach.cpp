@@ -328,7 +328,7 @@ Task<Result<call::Nothing>> changed(Call call, call::DomainHandle handle, std::s
     if (where.config) {
         CO_TRY(after, co_await changed_config(call.driver, guest, device, verb));
         next = after;
-        if (names && !guest->bounded) CO_CHECK(co_await may_bound(call, *next));
+        if (names && !guest->bounded) CO_CHECK(co_await may_bound(call, next));
     }
     // Named: g++ 12 destroys twice what is made inside of a co_await.
     std::optional<NamedThings> what;

@@ -272,8 +272,8 @@ def bounded_at_every_start(tap, rig, inside, define_devices):
     define(image)
     tap.check("started" in virsh(rig.ours, "start", "named"), "what nobody defined starts", "")
     tap.check("destroyed" in nobodys_virsh(rig.ours, "destroy", "named"), "and ends", "")
-    said = subprocess.run([str(rig.build / "client/cloister"), "--socket", str(rig.root / "ours/cloister-sock"), "explain", "named"],
-                          capture_output=True, text=True, check=False).stdout
+    explain = [str(rig.build / "client/cloister"), "--socket", str(rig.root / "ours/cloister-sock"), "explain", "named"]
+    said = subprocess.run(explain, capture_output=True, text=True, check=False).stdout
     tap.check(re.search(r"bounds +all that it names is within /", said), "the plan says that it is bounded", said[-400:])
     image.rename(kept)
     image.symlink_to(secret)
@@ -298,8 +298,10 @@ def bounded_at_every_start(tap, rig, inside, define_devices):
     define_devices(f"<serial type='file'><source path='{log}'/></serial>")
     log.symlink_to(secret)
     said = nobodys_virsh(rig.ours, "start", "named")
-    tap.check(f"'{log}' leads out of what clients other than root may name (allowed_paths)" in said and str(secret) not in said,
+    tap.check(f"'{log}' {outside}" in said and str(secret) not in said,
               "nor does one whose output would go there, and where that is is not told", said)
+    said = subprocess.run(explain, capture_output=True, text=True, check=False)
+    tap.check(f"'{log}' {outside}" in said.stderr and not said.stdout, "nor is it explained", said)
     log.unlink()
     define_devices("")
     nobodys_virsh(rig.ours, "start", "named")
